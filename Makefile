@@ -1,0 +1,50 @@
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install system-packages test test-slow lint format check-model demo-model demo-audio clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
+
+install: $(INSTALLED) ## Make .venv and install the project with the tested versions
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade --constraint constraints.txt pip
+	$(RUN) -m pip install --quiet --constraint constraints.txt torch
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[train,dev]"
+	@touch $(INSTALLED)
+
+system-packages: ## Install what only test-slow and demo-model need: espeak-ng (Debian, as root)
+	apt-get update -qq
+	apt-get install -y -qq espeak-ng
+
+test: $(INSTALLED) ## Run the tests that need nothing but Python
+	$(RUN) -m pytest -m "not slow"
+
+test-slow: $(INSTALLED) ## Run the tests that need espeak-ng or minutes
+	$(RUN) -m pytest -m slow
+
+lint: $(INSTALLED) ## Check style and types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+format: $(INSTALLED) ## Put the code into the form that lint wants
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+check-model: $(INSTALLED) ## Measure demo-en on held-out speech, about five minutes
+	$(RUN) scripts/check_demo_model.py
+
+demo-model: $(INSTALLED) ## Train demo-en anew, about 90 minutes on two cores (needs espeak-ng)
+	$(RUN) scripts/train_demo_model.py
+
+demo-audio: $(INSTALLED) ## Speak the demo episodes and the held-out sentences anew (needs espeak-ng)
+	$(RUN) scripts/make_demo_audio.py
+
+clean: ## Remove what was built, .venv apart
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -1,0 +1,1 @@
+"""Video and podcast sources in, searchable text out."""

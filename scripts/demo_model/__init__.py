@@ -1,0 +1,1 @@
+"""How demo-en is made and measured; development only, not part of the package."""
