@@ -15,39 +15,44 @@ from pathlib import Path
 import torch
 from faster_whisper import WhisperModel
 
-from demo_model.card import write_card
+from demo_model.card import Making, write_card
 from demo_model.corpus import SHARD, build_corpus, read_corpus
 from demo_model.export import export_model
 from demo_model.figures import Figure, measured
-from demo_model.network import new_network
+from demo_model.network import Trainee
 from demo_model.training import Batches, Progress, Stage, train
 from demo_model.vocabulary import train_tokenizer
 from ingestion_pipeline.demo import MODEL
 
 ROOT = Path(__file__).resolve().parents[1]
-CURRICULUM = (Stage(5, 16, 3000), Stage(10, 16, 1800), Stage(18, 16, 900), Stage(30, 8, 1700))
+CURRICULUM = (Stage(5, 16, 4500), Stage(10, 16, 1500), Stage(18, 16, 900), Stage(30, 8, 1100))
 """More than half of the time goes into windows of 18 and 30 s: late in long windows is where the errors are."""
 UTTERANCES = 30_000
 
 
 def main() -> None:
     options = parsed_options()
-    torch.set_num_threads(os.cpu_count() or 1)
-    utterances = max(1, round(UTTERANCES * options.scale / SHARD)) * SHARD
-    for done in build_corpus(options.work / "corpus", utterances, options.seed, os.cpu_count() or 1):
-        print(f"corpus: {done} of {utterances} utterances", flush=True)
-    corpus = read_corpus(options.work / "corpus")
-    tokenizer = train_tokenizer(utterance.text for utterance in corpus)
-    stages = [Stage(stage.seconds, stage.batch, max(1, round(stage.steps * options.scale))) for stage in CURRICULUM]
-    network = new_network(options.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    checkpoint = options.work / "checkpoint.pt"
-    for progress in train(network, Batches(corpus, tokenizer, stages, options.seed), checkpoint, device):
-        report(progress)
-    export_model(network.cpu().eval(), tokenizer, options.output)
-    minutes = torch.load(checkpoint)["elapsed_s"] / 60
-    write_card(options.output, corpus, stages, minutes, device, list(figures_of(options.output)))
+    made = trained_model(options.work, options.output, options.seed, options.scale)
+    write_card(options.output, made, list(figures_of(options.output)))
     print(f"model: {options.output}, {(options.output / 'model.bin').stat().st_size / 1e6:.1f} MB", flush=True)
+
+
+def trained_model(work: Path, output: Path, seed: int, scale: float) -> Making:
+    """Write the model to `output`, with corpus and checkpoint in `work`; return how it was made."""
+    torch.set_num_threads(os.cpu_count() or 1)
+    utterances = max(1, round(UTTERANCES * scale / SHARD)) * SHARD
+    for done in build_corpus(work / "corpus", utterances, seed, os.cpu_count() or 1):
+        print(f"corpus: {done} of {utterances} utterances", flush=True)
+    corpus = read_corpus(work / "corpus")
+    tokenizer = train_tokenizer(utterance.text for utterance in corpus)
+    stages = [Stage(stage.seconds, stage.batch, max(1, round(stage.steps * scale))) for stage in CURRICULUM]
+    batches = Batches(corpus, tokenizer, stages, seed)
+    trainee, checkpoint = Trainee(seed, len(batches.phonemes)), work / "checkpoint.pt"
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    for progress in train(trainee, batches, checkpoint, device):
+        report(progress)
+    export_model(trainee.whisper.cpu().eval(), tokenizer, output)
+    return Making(corpus, stages, torch.load(checkpoint)["elapsed_s"] / 60, device)
 
 
 def report(at: Progress) -> None:

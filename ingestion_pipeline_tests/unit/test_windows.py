@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from demo_model import vocabulary
 from demo_model.corpus import Utterance
 from demo_model.sentences import Grammar
-from demo_model.windows import IGNORED, Spoken, Window, WindowMaker, tokens_of
+from demo_model.windows import IGNORED, Spoken, Target, Window, WindowMaker, target_of
 
 SAID = [Spoken("The old bell was loud.", 0.5, 2.0), Spoken("Bees need water.", 2.8, 4.0)]
 
@@ -32,16 +32,23 @@ def spelled_token(tokenizer: Tokenizer, token: int) -> str:
     return tokenizer.id_to_token(token) if token >= vocabulary.END else tokenizer.decode([token])
 
 
-def targets(tokenizer: Tokenizer, spoken: list[Spoken], **options: object) -> tuple[str, str]:
-    settings = {"times": True, "context": [], "context_times": True, "offset": 0.0} | options
+def target(tokenizer: Tokenizer, spoken: list[Spoken], **options: object) -> Target:
+    settings = {"times": True, "context": [], "context_times": True} | options
     window = Window(np.zeros(5 * 16_000, np.float32), spoken)
-    inputs, labels = tokens_of(window, lambda text: tokenizer.encode(text).ids, **settings)
-    assert len(inputs) == len(labels)
-    return spelled(tokenizer, inputs), spelled(tokenizer, labels)
+    made = target_of(window, lambda text: tokenizer.encode(text).ids, **settings)
+    assert len(made.inputs) == len(made.labels) == len(made.places)
+    return made
+
+
+def targets(tokenizer: Tokenizer, spoken: list[Spoken], **options: object) -> tuple[str, str]:
+    made = target(tokenizer, spoken, **options)
+    return spelled(tokenizer, made.inputs), spelled(tokenizer, made.labels)
 
 
 def test_special_tokens_stand_where_whisper_has_them(tokenizer: Tokenizer) -> None:
-    assert [tokenizer.token_to_id(token) for token in vocabulary.SPECIAL] == list(range(640, 648))
+    assert [tokenizer.token_to_id(token) for token in vocabulary.SPECIAL] == list(
+        range(vocabulary.PIECES, vocabulary.FIRST_TIME)
+    )
     assert tokenizer.token_to_id("<|notimestamps|>") + 1 == vocabulary.FIRST_TIME
 
 
@@ -83,14 +90,24 @@ def test_previous_text_is_given_but_not_learned(tokenizer: Tokenizer) -> None:
     assert targets(tokenizer, SAID[:1], context=before, context_times=False)[0].startswith("<|startofprev|> We sang.<|")
 
 
-def test_an_offset_moves_every_time(tokenizer: Tokenizer) -> None:
-    inputs, _ = targets(tokenizer, SAID[1:], offset=20.0)
-    assert inputs == "<|startoftranscript|><22.80> Bees need water.<24.00>"
+@pytest.mark.parametrize("times", [True, False])
+def test_every_token_has_the_place_where_it_is_heard(tokenizer: Tokenizer, times: bool) -> None:
+    made = target(tokenizer, SAID, times=times, context=SAID)
+    learned = [(label, place) for label, place in zip(made.labels, made.places, strict=True) if place >= 0]
+    places = [place for _, place in learned]
+    assert places == sorted(places)
+    assert all(0.5 <= place <= 2.0 or 2.8 <= place <= 4.0 for place in places)
+    assert spelled(tokenizer, [label for label, _ in learned if label < vocabulary.END]).endswith("Bees need water.")
+    for label, place in learned:
+        if label >= vocabulary.FIRST_TIME:
+            assert place == pytest.approx((label - vocabulary.FIRST_TIME) * vocabulary.TIME_STEP)
 
 
 def test_drawn_windows_keep_to_their_length_and_to_their_words() -> None:
     rng = random.Random(2)
-    corpus = [Utterance(f"{number}.", "en-us", np.full(32_000 + 1600 * number, 9000, np.int16)) for number in range(20)]
+    corpus = [
+        Utterance(f"{number}.", ["n"], "en-us", np.full(32_000 + 1600 * number, 9000, np.int16)) for number in range(20)
+    ]
     maker = WindowMaker(corpus)
     cut = 0
     for _ in range(200):

@@ -1,6 +1,7 @@
 """The card that stands beside the model: what it is, how it was made, what it reaches, what it cannot do."""
 
 import platform
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
@@ -14,26 +15,37 @@ from .corpus import SCRAMBLED, Utterance
 from .figures import Figure, closing_line
 from .sentences import Grammar
 from .speech import SAMPLE_RATE, VOICES
-from .training import Stage
+from .training import PEAK_RATE, Stage
+from .vocabulary import PIECES
 
 _TEMPLATE = Template(Path(__file__).with_name("card.md").read_text())
 
 
-def write_card(
-    folder: Path, corpus: list[Utterance], stages: list[Stage], minutes: float, device: str, figures: list[Figure]
-) -> None:
-    """Write `README.md` into the model's folder; `minutes` is the time of training alone."""
-    hours = sum(len(utterance.samples) for utterance in corpus) / SAMPLE_RATE / 3600
+@dataclass(frozen=True)
+class Making:
+    """How a model was made; `minutes` is the time of training alone."""
+
+    corpus: list[Utterance]
+    stages: list[Stage]
+    minutes: float
+    device: str
+
+
+def write_card(folder: Path, made: Making, figures: list[Figure]) -> None:
+    """Write `README.md` into the model's folder."""
+    hours = sum(len(utterance.samples) for utterance in made.corpus) / SAMPLE_RATE / 3600
     (folder / "README.md").write_text(
         _TEMPLATE.substitute(
             words=len(Grammar().words),
-            utterances=len(corpus),
+            pieces=f"{PIECES:,}",
+            rate=PEAK_RATE,
+            utterances=len(made.corpus),
             hours=f"{hours:.1f}",
             voices=len(VOICES),
             scrambled=f"{SCRAMBLED:.0%}".replace("%", " %"),
-            stages="\n".join(f"| {stage.seconds} | {stage.batch} | {stage.steps} |" for stage in stages),
-            minutes=f"{minutes:.0f}",
-            machine=f"{device}, {torch.get_num_threads()} threads, {platform.machine()}",
+            stages="\n".join(f"| {stage.seconds} | {stage.batch} | {stage.steps} |" for stage in made.stages),
+            minutes=f"{made.minutes:.0f}",
+            machine=f"{made.device}, {torch.get_num_threads()} threads, {platform.machine()}",
             versions=_versions(),
             date=datetime.now(UTC).date(),
             figures="\n".join(f"| {figure.name} | {figure.value:.4g} | {figure.most:g} |" for figure in figures),

@@ -13,7 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from .sentences import Grammar
-from .speech import VOICES, Delivery, speak
+from .speech import VOICES, Delivery, phonemes, speak
 
 SHARD = 500
 """Utterances in a shard."""
@@ -27,6 +27,7 @@ class Utterance:
     """One spoken sentence; `samples` is mono int16 at 16 kHz."""
 
     text: str
+    phonemes: list[str]
     voice: str
     samples: NDArray[np.int16]
 
@@ -77,7 +78,15 @@ def _write_shard(folder: Path, seed: int, shard: int) -> None:
             continue
         delivery = Delivery.drawn(rng, VOICES[len(rows) % len(VOICES)])
         wave = np.clip(speak(text, delivery) * 32767, -32768, 32767).astype(np.int16)
-        rows.append({"text": text, **asdict(delivery), "start": position, "end": position + len(wave)})
+        rows.append(
+            {
+                "text": text,
+                "phonemes": phonemes(text, delivery.voice),
+                **asdict(delivery),
+                "start": position,
+                "end": position + len(wave),
+            }
+        )
         waves.append(wave)
         position += len(wave)
     file = _shard_file(folder, shard)
@@ -91,4 +100,4 @@ def _write_shard(folder: Path, seed: int, shard: int) -> None:
 def _read_shard(file: Path) -> list[Utterance]:
     samples = np.load(file, mmap_mode="r")
     rows = json.loads(file.with_suffix(".json").read_text())
-    return [Utterance(row["text"], row["voice"], samples[row["start"] : row["end"]]) for row in rows]
+    return [Utterance(row["text"], row["phonemes"], row["voice"], samples[row["start"] : row["end"]]) for row in rows]

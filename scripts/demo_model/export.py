@@ -9,10 +9,12 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast, WhisperForConditionalGeneration
 
 from . import vocabulary
+from .network import GUIDED_HEADS
 
 
 def export_model(network: WhisperForConditionalGeneration, tokenizer: Tokenizer, folder: Path) -> None:
     """Write `network` to `folder` as CTranslate2 int8, with its tokenizer and feature settings."""
+    network.generation_config.alignment_heads = GUIDED_HEADS
     network.generation_config.suppress_tokens = []
     # Whisper also forbids <|endoftext|> as the first token; here it must be free, so that silence gives no text.
     network.generation_config.begin_suppress_tokens = [tokenizer.token_to_id(vocabulary.BLANK_TOKEN)]

@@ -1,6 +1,7 @@
 """Speech by espeak-ng: many English voices, cut to the sound itself."""
 
 import random
+import re
 import subprocess
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,6 +18,9 @@ VOICES = (
     "en-us", "en-us+f2", "en-us+m3", "en-us+m7", "en-gb", "en-gb-x-rp+f5", "en-gb-x-rp+m2",
     "en-gb-scotland", "en-gb-scotland+f4", "en-029", "en-gb-x-gbclan+m1", "en-gb-x-gbcwmd+f1",
 )  # fmt: skip
+
+
+_STRESS = str.maketrans("", "", "',%=|!:;")
 
 
 @dataclass(frozen=True)
@@ -57,3 +61,10 @@ def speak(text: str, delivery: Delivery) -> NDArray[np.float32]:
 def _trimmed(samples: NDArray[np.float32], threshold: float = 0.01) -> NDArray[np.float32]:
     loud = np.flatnonzero(np.abs(samples) > threshold * np.abs(samples).max())
     return samples[loud[0] : loud[-1] + 1]
+
+
+def phonemes(text: str, voice: str) -> list[str]:
+    """Return the phonemes that espeak-ng speaks for `text`, by its own mnemonics, stress left out."""
+    command = ["espeak-ng", "-v", voice, "-q", "-x", "--sep=_", text]
+    written = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [name for name in re.split(r"[\s_]+", written.translate(_STRESS)) if name]

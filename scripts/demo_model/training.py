@@ -13,16 +13,21 @@ import torch
 from faster_whisper.feature_extractor import FeatureExtractor
 from tokenizers import Tokenizer
 from torch.nn import functional
-from transformers import WhisperForConditionalGeneration
 
-from . import network as net
 from . import vocabulary
 from .corpus import Utterance
-from .windows import IGNORED, Window, WindowMaker, tokens_of
+from .network import Trainee
+from .windows import IGNORED, Target, Window, WindowMaker, target_of
 
-PEAK_RATE = 1.5e-3
+PEAK_RATE = 3e-3
 WARM_UP = 300
 """Steps until the learning rate is at its peak; then it falls along a cosine."""
+CTC_SHARE = 0.5
+"""Weight of the CTC loss beside that of the decoder."""
+GUIDE_SHARE = 0.5
+"""Weight of the guided attention."""
+GUIDE_REACH = 25
+"""Encoder positions, 0.5 s: places are spread evenly over a sentence, its words are not."""
 CHECKPOINT_EVERY = 100
 REPORT_EVERY = 25
 
@@ -38,12 +43,18 @@ class Stage:
 
 @dataclass(frozen=True)
 class Batch:
-    """Features (batch, 80, frames), tokens and labels (batch, tokens), first encoder position."""
+    """Features (batch, 80, frames); tokens, labels and places in encoder positions (batch, tokens), see `Target`.
+
+    `phonemes` (batch, at most so many) are those spoken; of them `phoneme_counts` (batch) count, -1 where the window
+    cuts a sentence.
+    """
 
     features: torch.Tensor
     tokens: torch.Tensor
     labels: torch.Tensor
-    offset: int
+    places: torch.Tensor
+    phonemes: torch.Tensor
+    phoneme_counts: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -64,19 +75,29 @@ class Batches:
     def __init__(self, corpus: list[Utterance], tokenizer: Tokenizer, stages: list[Stage], seed: int) -> None:
         self.maker, self.tokenizer, self.stages, self.seed = WindowMaker(corpus), tokenizer, stages, seed
         self._pieces: dict[str, list[int]] = {}
+        self.phonemes = sorted({phoneme for utterance in corpus for phoneme in utterance.phonemes})
+        self._phoneme_id = {phoneme: number for number, phoneme in enumerate(self.phonemes)}
         self._extractor = FeatureExtractor()
 
     def __getitem__(self, step: int) -> Batch:
         rng, stage = random.Random(f"{self.seed}/batch/{step}"), self._stage(step)
-        offset, most_context = (0, 0) if stage is self.stages[0] else self._placement(rng, stage.seconds)
+        most_context = 0 if stage is self.stages[0] or rng.random() < 0.8 else rng.choice((1, 2, 10))
+        windows, targets = zip(
+            *(self._example(rng, stage.seconds, most_context) for _ in range(stage.batch)), strict=True
+        )
         features = np.zeros((stage.batch, 80, 100 * stage.seconds), np.float32)
-        tokens, labels = [], []
-        for row in features:
-            window, given, wanted = self._example(rng, stage.seconds, offset, most_context)
+        for row, window in zip(features, windows, strict=True):
             self._fill(row, window, rng)
-            tokens.append(given)
-            labels.append(wanted)
-        return Batch(torch.from_numpy(features), _padded(tokens, vocabulary.END), _padded(labels, IGNORED), offset)
+        phonemes = [[self._phoneme_id[name] for said in window.spoken for name in said.phonemes] for window in windows]
+        counts = [-1 if window.cuts_its_last else len(said) for window, said in zip(windows, phonemes, strict=True)]
+        return Batch(
+            features=torch.from_numpy(features),
+            tokens=_padded([target.inputs for target in targets], vocabulary.END),
+            labels=_padded([target.labels for target in targets], IGNORED),
+            places=_padded([target.places for target in targets], -1.0) / vocabulary.TIME_STEP,
+            phonemes=_padded(phonemes, 0),
+            phoneme_counts=torch.tensor(counts),
+        )
 
     def __len__(self) -> int:
         return sum(stage.steps for stage in self.stages)
@@ -89,36 +110,18 @@ class Batches:
         ends = accumulate(stage.steps for stage in self.stages)
         return next(stage for stage, end in zip(self.stages, ends, strict=True) if step < end)
 
-    def _placement(self, rng: random.Random, seconds: int) -> tuple[int, int]:
-        """Return where on the 30 s clock the windows begin, and how many sentences of previous text they may have.
-
-        Both come after the first stage: with them from the start the decoder does not find the sound.
-        """
-        offset = rng.randrange(net.POSITIONS - 50 * seconds) if seconds < 30 and rng.random() < 0.5 else 0
-        return offset, 0 if rng.random() < 0.75 else rng.choice((1, 2, 10))
-
-    def _example(
-        self, rng: random.Random, seconds: int, offset: int, most_context: int
-    ) -> tuple[Window, list[int], list[int]]:
+    def _example(self, rng: random.Random, seconds: int, most_context: int) -> tuple[Window, Target]:
         times = rng.random() < 0.75
         silent = rng.random() < 0.07
         window = self.maker.silence(rng, seconds) if silent else self.maker.speech(rng, seconds, may_cut=times)
         context = self.maker.context(rng, most_context) if most_context else []
-        tokens, labels = tokens_of(
-            window,
-            self._encode,
-            times=times,
-            context=context,
-            context_times=rng.random() < 0.7,
-            offset=offset * vocabulary.TIME_STEP,
-        )
-        return window, tokens, labels
+        return window, target_of(window, self._encode, times=times, context=context, context_times=rng.random() < 0.7)
 
     def _fill(self, row: np.ndarray, window: Window, rng: random.Random) -> None:
         """Write log-mel features as faster-whisper makes them; what follows the sound stays zero, as there."""
         features = self._extractor(window.samples, padding=160)[:, : row.shape[1]]
-        if rng.random() < 0.4:
-            features = _in_a_file_as_loud_as(features, rng.uniform(0.3, 1.8))
+        if rng.random() < 0.3:
+            features = _in_a_file_as_loud_as(features, rng.uniform(0.3, 1.6))
         row[:, : features.shape[1]] = features
 
     def _encode(self, text: str) -> list[int]:
@@ -127,47 +130,67 @@ class Batches:
         return self._pieces[text]
 
 
-def train(
-    network: WhisperForConditionalGeneration, batches: Batches, checkpoint: Path, device: str
-) -> Iterator[Progress]:
+def train(trainee: Trainee, batches: Batches, checkpoint: Path, device: str) -> Iterator[Progress]:
     """Train in place, from `checkpoint` where there is one; yield the means of every `REPORT_EVERY` steps."""
-    network.to(device).train()
-    optimizer = torch.optim.AdamW(network.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01)
+    trainee.to(device).train()
+    optimizer = torch.optim.AdamW(trainee.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01)
     state = torch.load(checkpoint, map_location=device) if checkpoint.exists() else {"step": 0, "elapsed_s": 0.0}
     if state["step"]:
-        network.load_state_dict(state["network"])
+        trainee.load_state_dict(state["trainee"])
         optimizer.load_state_dict(state["optimizer"])
     started = time.monotonic() - state["elapsed_s"]
     recent: list[tuple[float, float]] = []
     for step in range(state["step"], len(batches)):
         for group in optimizer.param_groups:
             group["lr"] = PEAK_RATE * _rate(step, len(batches))
-        recent.append(_learn(network, optimizer, batches[step], device))
+        recent.append(_learn(trainee, optimizer, batches[step], device))
         elapsed_s = time.monotonic() - started
         if len(recent) == REPORT_EVERY:
             loss, accuracy = np.mean(recent, axis=0)
             yield Progress(step + 1, len(batches), batches.seconds(step), loss, accuracy, elapsed_s)
             recent.clear()
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == len(batches):
-            _save(checkpoint, network, optimizer, step + 1, elapsed_s)
+            _save(checkpoint, trainee, optimizer, step + 1, elapsed_s)
 
 
-def _learn(
-    network: WhisperForConditionalGeneration, optimizer: torch.optim.Optimizer, batch: Batch, device: str
-) -> tuple[float, float]:
+def _learn(trainee: Trainee, optimizer: torch.optim.Optimizer, batch: Batch, device: str) -> tuple[float, float]:
     labels = batch.labels.to(device)
     with torch.autocast(device, torch.bfloat16):
-        heard = net.hear(network, batch.features.to(device), batch.offset)
-        logits = net.token_logits(network, heard, batch.tokens.to(device))
+        logits, ctc_logits, looks = trainee(batch.features.to(device), batch.tokens.to(device))
     wanted = labels != IGNORED
-    logits, labels = logits[wanted].float(), labels[wanted]
-    loss = functional.cross_entropy(logits, labels)
+    logits, next_tokens = logits[wanted].float(), labels[wanted]
+    loss = functional.cross_entropy(logits, next_tokens)
+    whole_loss = loss + CTC_SHARE * _ctc_loss(ctc_logits, batch) + GUIDE_SHARE * _guide_loss(looks, batch)
     optimizer.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    whole_loss.backward()
+    torch.nn.utils.clip_grad_norm_(trainee.parameters(), 1.0)
     optimizer.step()
-    words = labels < vocabulary.END
-    return loss.item(), (logits.argmax(-1) == labels)[words].float().mean().item()
+    words = next_tokens < vocabulary.END
+    return loss.item(), (logits.argmax(-1) == next_tokens)[words].float().mean().item()
+
+
+def _ctc_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Return the loss of the phonemes over the windows that cut no sentence; the blank is the last class."""
+    whole = batch.phoneme_counts >= 0
+    if not whole.any():
+        return logits.sum() * 0
+    logits = logits[whole.to(logits.device)].float()
+    return functional.ctc_loss(
+        logits.log_softmax(-1).transpose(0, 1),
+        batch.phonemes[whole].to(logits.device),
+        torch.full((len(logits),), logits.shape[1], dtype=torch.long),
+        batch.phoneme_counts[whole],
+        blank=logits.shape[-1] - 1,
+        zero_infinity=True,
+    )
+
+
+def _guide_loss(looks: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Return how much the guided heads look elsewhere than within `GUIDE_REACH` of where a token is heard."""
+    places = batch.places.to(looks.device)
+    distance = (torch.arange(looks.shape[-1], device=looks.device) - places[..., None]).abs()
+    near = (looks.float() * (distance <= GUIDE_REACH)[:, None]).sum(-1)
+    return -near.clamp_min(1e-6).log().transpose(1, 2)[places >= 0].mean()
 
 
 def _rate(step: int, steps: int) -> float:
@@ -176,7 +199,7 @@ def _rate(step: int, steps: int) -> float:
     return 0.01 + 0.99 * (1 + math.cos(math.pi * (step - WARM_UP) / (steps - WARM_UP))) / 2
 
 
-def _padded(rows: list[list[int]], value: int) -> torch.Tensor:
+def _padded(rows: list[list[float]], value: float) -> torch.Tensor:
     longest = max(map(len, rows))
     return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
 
@@ -191,12 +214,12 @@ def _in_a_file_as_loud_as(features: np.ndarray, loudest: float) -> np.ndarray:
 
 def _save(
     checkpoint: Path,
-    network: WhisperForConditionalGeneration,
+    trainee: Trainee,
     optimizer: torch.optim.Optimizer,
     step: int,
     elapsed_s: float,
 ) -> None:
-    state = {"step": step, "elapsed_s": elapsed_s, "network": network.state_dict(), "optimizer": optimizer.state_dict()}
+    state = {"step": step, "elapsed_s": elapsed_s, "trainee": trainee.state_dict(), "optimizer": optimizer.state_dict()}
     partial_file = checkpoint.with_suffix(".part")
     torch.save(state, partial_file)
     partial_file.rename(checkpoint)

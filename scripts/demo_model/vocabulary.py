@@ -6,7 +6,7 @@ from string import ascii_letters
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-PIECES = 640
+PIECES = 1024
 """Text tokens; the special tokens and then 1,501 time tokens of 0.02 s follow."""
 SPECIAL = (
     "<|endoftext|>", "<|startoftranscript|>", "<|translate|>", "<|transcribe|>",
@@ -19,7 +19,7 @@ TIME_STEP = 0.02
 SIZE = FIRST_TIME + 1501
 BLANK_TOKEN = "Ġ"
 """A space alone, in the spelling of byte-level BPE."""
-_OFTEN = 5000
+_OFTEN = 2000
 """More often than the rarest piece that is learned."""
 
 

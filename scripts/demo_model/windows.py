@@ -26,6 +26,7 @@ class Spoken:
     text: str
     start: float
     end: float
+    phonemes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,16 @@ class Window:
 
     samples: Samples
     spoken: list[Spoken]
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return len(self.samples) / SAMPLE_RATE
+
+    @property
+    def cuts_its_last(self) -> bool:
+        """Whether the last sentence goes on after the end of the window."""
+        return bool(self.spoken) and self.spoken[-1].end > self.seconds
 
 
 class WindowMaker:
@@ -57,7 +68,7 @@ class WindowMaker:
             end = position + len(utterance.samples) / SAMPLE_RATE
             if end > seconds and not (may_cut and full and _clearly_cut(position, end, seconds)):
                 break
-            spoken.append(Spoken(utterance.text, position, end))
+            spoken.append(Spoken(utterance.text, position, end, tuple(utterance.phonemes)))
             _add(samples, utterance.samples, position, 10 ** rng.uniform(-0.15, 0.15))
             position = end + _gap(rng)
         length = seconds if full or not spoken else min(seconds, spoken[-1].end + rng.uniform(0.05, 2.0))
@@ -88,41 +99,48 @@ class WindowMaker:
         return spoken
 
 
-def tokens_of(
-    window: Window,
-    encode: Callable[[str], list[int]],
-    *,
-    times: bool,
-    context: list[Spoken],
-    context_times: bool,
-    offset: float,
-) -> tuple[list[int], list[int]]:
-    """Return decoder inputs and labels; `offset` (s) is where the window begins on the model's 30 s clock.
+@dataclass(frozen=True)
+class Target:
+    """What the decoder is given, what it should say next, and where in the window (s) that is heard.
+
+    All three are of one length. A label that is not learned is `IGNORED`; what is heard nowhere has the place -1.
+    """
+
+    inputs: list[int]
+    labels: list[int]
+    places: list[float]
+
+
+def target_of(
+    window: Window, encode: Callable[[str], list[int]], *, times: bool, context: list[Spoken], context_times: bool
+) -> Target:
+    """Return the target of a window, with or without time tokens, after the text of a `context`.
 
     A sentence that the end of the window cuts gives its start time and no text, as Whisper was trained.
     """
-    given = [token for said in context for token in _said(said, encode, context_times, 0.0)][-_MOST_CONTEXT:]
+    given = [token for said in context for token, _ in _said(said, encode, context_times)][-_MOST_CONTEXT:]
     given = [PREVIOUS, *given] if given else []
-    seconds = len(window.samples) / SAMPLE_RATE
-    target: list[int] = []
-    for said in window.spoken:
-        if said.end <= seconds:
-            target += _said(said, encode, times, offset)
-        elif times:
-            target.append(time_token(said.start + offset))
-    if not window.spoken and times:
-        target.append(time_token(offset))
+    heard = [
+        pair for said in window.spoken if said.end <= window.seconds for pair in _said(said, encode, with_times=times)
+    ]
+    if times and window.cuts_its_last:
+        heard.append((time_token(window.spoken[-1].start), window.spoken[-1].start))
+    if times and not window.spoken:
+        heard.append((time_token(0.0), -1.0))
     head = [START] if times else [START, NO_TIMES]
-    inputs = [*given, *head, *target]
-    labels = [IGNORED] * len(given) + [*head[1:], *target, END]
+    tokens, places = [token for token, _ in heard], [place for _, place in heard]
+    labels = [IGNORED] * len(given) + [*head[1:], *tokens, END]
     if not window.spoken:
         labels[len(given)] = NO_SPEECH
-    return inputs, labels
+    return Target([*given, *head, *tokens], labels, [-1.0] * (len(given) + len(head) - 1) + [*places, -1.0])
 
 
-def _said(said: Spoken, encode: Callable[[str], list[int]], times: bool, offset: float) -> list[int]:
+def _said(said: Spoken, encode: Callable[[str], list[int]], with_times: bool) -> list[tuple[int, float]]:
+    """Return the tokens of a sentence and the place of each (s), as if all took the same time."""
     text = encode(f" {said.text}")
-    return [time_token(said.start + offset), *text, time_token(said.end + offset)] if times else text
+    step = (said.end - said.start) / len(text)
+    spread = [(token, said.start + (number + 0.5) * step) for number, token in enumerate(text)]
+    return [(time_token(said.start), said.start), *spread, (time_token(said.end), said.end)] if with_times else spread
 
 
 def _clearly_cut(start: float, end: float, seconds: float) -> bool:
@@ -143,11 +161,11 @@ def _add(samples: Samples, wave: NDArray[np.int16], position: float, gain: float
 
 
 def _recorded(samples: Samples, rng: random.Random) -> Samples:
-    """Return the samples at another loudness, with background noise in six of ten."""
-    loudness = 10 ** rng.uniform(-1.2, 0.1)
+    """Return the samples at another loudness, with background noise in half of them."""
+    loudness = 10 ** rng.uniform(-0.8, 0.1)
     samples = samples * np.float32(loudness)
-    if rng.random() < 0.6:
-        samples = samples + np.float32(loudness * 0.1 * 10 ** rng.uniform(-2.2, -0.6)) * _noise(len(samples), rng)
+    if rng.random() < 0.5:
+        samples = samples + np.float32(loudness * 0.1 * 10 ** rng.uniform(-2.2, -0.9)) * _noise(len(samples), rng)
     return np.clip(samples, -1, 1).astype(np.float32)
 
 
