@@ -19,7 +19,10 @@ def main() -> int:
     parser.add_argument(
         "model", nargs="?", type=Path, default=MODEL, help="folder of the model (default: the one in the package)"
     )
-    model = WhisperModel(str(parser.parse_args().model), device="cpu", compute_type="int8", cpu_threads=2)
+    folder = parser.parse_args().model
+    if not (folder / "model.bin").exists():
+        parser.exit(2, f"check-model: no model in {folder}: run make demo-model, or name the folder of another\n")
+    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=2)
     figures = []
     for figure in measured(model):
         print(
