@@ -1,0 +1,85 @@
+"""All errors of the project: each says what happened, to which video or thing, and what to do, in one line."""
+
+
+class IngestionError(Exception):
+    """What a person can act on; `remedy` says how."""
+
+    kind = "error"
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        self.what, self.remedy = _one_line(what), _one_line(remedy)
+        super().__init__(f"{self.what} {self.remedy}".strip())
+
+
+class EnvironmentFault(IngestionError):
+    """Something on this machine is missing or broken; every video would fail alike."""
+
+    kind = "environment"
+
+
+class BadSettings(EnvironmentFault):
+    """A setting or `sources.yaml` does not hold what it should."""
+
+    kind = "settings"
+
+
+class DatabaseFault(EnvironmentFault):
+    """The database cannot be reached, or lacks what the project needs."""
+
+
+class ModelFault(EnvironmentFault):
+    """A model is not there or cannot be loaded."""
+
+
+class DiskFull(EnvironmentFault):
+    """There is no room left for what is being written."""
+
+
+class SourceFault(IngestionError):
+    """A source cannot be listed; the others are."""
+
+    kind = "source"
+
+
+class Breaker(IngestionError):
+    """The site refuses this machine: nothing more should be asked of it for a while."""
+
+    kind = "breaker"
+
+
+class Transient(IngestionError):
+    """May well succeed when tried again."""
+
+    kind = "transient"
+
+
+class Deferred(IngestionError):
+    """The video is not there yet: upcoming, live, or just ended."""
+
+    kind = "deferred"
+
+
+class NeedsAccess(IngestionError):
+    """Only an account may see it: members only, age gate, private."""
+
+    kind = "needs_access"
+
+
+class Permanent(IngestionError):
+    """Will not succeed however often it is tried: removed, refused, not audio."""
+
+    kind = "permanent"
+
+
+class PrivateAddress(Permanent):
+    """A link leads into the private network and that is not allowed."""
+
+
+class VideoUnknown(Permanent):
+    """No such video in the catalogue."""
+
+
+def _one_line(text: str) -> str:
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    short = " ".join(printable.split())
+    return short if len(short) <= 500 else f"{short[:499]}…"

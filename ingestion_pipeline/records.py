@@ -1,0 +1,95 @@
+"""What passes between the stages: frozen records, times in seconds from the start of the audio."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Video:
+    """A catalogue entry: all that the later stages need of a video or episode.
+
+    `key` is the partition key; `media_url` is what is downloaded (a path for a local file), `page_url` what a person
+    opens. `duration_s` and `published_at` are None where the listing does not say.
+    """
+
+    key: str
+    source: str
+    extractor: str
+    source_id: str
+    media_url: str
+    page_url: str
+    title: str
+    channel: str = ""
+    published_at: datetime | None = None
+    duration_s: float | None = None
+    language: str | None = None
+    live_status: str | None = None
+
+
+@dataclass(frozen=True)
+class Audio:
+    """An audio file on disk; `sample_rate` in Hz, `size` in bytes, `language` that of the chosen track if known."""
+
+    path: Path
+    sha256: str
+    size: int
+    duration_s: float
+    codec: str
+    sample_rate: int
+    channels: int
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One stretch of recognised speech, at best a sentence, with the recogniser's own measures of doubt."""
+
+    start: float
+    end: float
+    text: str
+    avg_logprob: float = 0.0
+    compression_ratio: float = 0.0
+    no_speech_prob: float = 0.0
+    temperature: float = 0.0
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said in one video; `fingerprint` names audio, model and parameters that it came from."""
+
+    language: str
+    duration_s: float
+    speech_s: float
+    segments: Sequence[Segment]
+    model: str
+    fingerprint: str = ""
+
+    @property
+    def text(self) -> str:
+        """The whole text, one segment after the other."""
+        return " ".join(segment.text for segment in self.segments)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A searchable stretch of speech: some sentences, `start` to `end` (s)."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A search result: the passage found, and the sentence in it that answers best.
+
+    `score` is the cosine similarity of query and passage, at most 1; `link` opens the video at the sentence.
+    """
+
+    video: Video
+    passage: Passage
+    sentence: Segment
+    score: float
+    link: str

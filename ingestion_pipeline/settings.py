@@ -1,0 +1,71 @@
+"""The only module that reads the environment: every setting with its type, default and meaning.
+
+`.env.example` shows them all; a test keeps the two alike.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .errors import BadSettings
+
+Workers = Annotated[int, Field(ge=1, le=128)]
+
+
+class Settings(BaseSettings):
+    """Settings from the environment and, where that is silent, from `.env`."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    whisper_device: Literal["auto", "cuda", "cpu"] = Field(
+        "auto", description="auto takes an NVIDIA GPU if there is one"
+    )
+    whisper_model: str = Field("distil-large-v3", description="name that faster-whisper knows, folder, or demo-en")
+    whisper_compute: Literal["auto", "int8", "int8_float16", "int8_float32", "float16", "bfloat16", "float32"] = Field(
+        "auto", description="auto takes the fastest type that the device has"
+    )
+    whisper_parallel_models: Workers = Field(1, description="parallel decodes; they share one set of weights")
+    asr_workers: Workers = Field(2, description="videos being transcribed at once")
+    io_workers: Workers = Field(24, description="videos in progress at once, and so downloads")
+    db_workers: Workers = Field(12, description="writers to the database at once")
+    embedding_model: str = Field(
+        "sentence-transformers/all-MiniLM-L6-v2", description="name or folder for sentence-transformers"
+    )
+    ingestion_limit: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="most new videos of one discovery and of one `ingest run`; empty: all"
+    )
+    sources_file: Path = Field(Path("sources.yaml"), description="what to ingest")
+    data_dir: Path = Field(Path("data"), description="audio, logs and the embedded database")
+    database_url: str | None = Field(
+        None, description="PostgreSQL 15 or newer with pgvector 0.8 or newer, direct connection; empty: embedded"
+    )
+    dagster_database_url: str | None = Field(
+        None, description="Dagster's own storage; empty: database <name>_dagster on the same server"
+    )
+    max_audio_mb: Annotated[int, Field(ge=1)] = Field(2048, description="larger downloads are refused, in MB")
+    allow_private_addresses: bool = Field(
+        default=False, description="whether links into the own network (loopback, 10.0.0.0/8, ...) are followed"
+    )
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings as variables for a child process; those that are not set are left out."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        return {name.upper(): str(value) for name, value in values.items()}
+
+
+def load_settings(env_file: Path = Path(".env"), **overrides: object) -> Settings:
+    """Read the settings, `overrides` first; raise `BadSettings` that names the variable, the value, what is allowed."""
+    try:
+        settings = Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg, arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        raise BadSettings(
+            f"{name}={first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}.",
+            f"Change it in the environment or in {env_file}.",
+        ) from None
+    except UnicodeDecodeError:
+        raise BadSettings(f"{env_file} is not a text file in UTF-8.", "Copy .env.example over it.") from None
+    return settings
