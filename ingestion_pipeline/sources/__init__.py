@@ -1,0 +1,1 @@
+"""What there is to ingest: `sources.yaml` names channels, playlists, feeds and folders; listing them gives videos."""

@@ -1,0 +1,97 @@
+"""The Dagster UI as its own pages use it: GraphQL over HTTP."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+BACKFILL = """
+mutation ($backfillParams: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $backfillParams) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+    ... on PartitionKeysNotFoundError { message }
+  }
+}"""
+BACKFILL_STATUS = """
+query ($backfillId: String!) {
+  partitionBackfillOrError(backfillId: $backfillId) {
+    __typename
+    ... on PartitionBackfill { status }
+    ... on PythonError { message }
+  }
+}"""
+REEXECUTE = """
+mutation ($reexecutionParams: ReexecutionParams!) {
+  launchRunReexecution(reexecutionParams: $reexecutionParams) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on InvalidSubsetError { message }
+  }
+}"""
+RUN = """
+query ($runId: ID!) {
+  runOrError(runId: $runId) { __typename ... on Run { status repositoryOrigin { repositoryLocationName } } }
+}"""
+RUNS = "{ runsOrError { ... on Runs { results { runId status jobName } } } }"
+LOCATIONS = """
+{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename } } } } }"""
+
+
+class DagsterUI:
+    """A running webserver."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def ask(self, query: str, **variables: object) -> dict[str, Any]:
+        """Return the data of a GraphQL answer."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.address}/graphql", body, headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            answer = json.load(response)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    def wait_until_loaded(self) -> None:
+        """Wait for the code location."""
+        self.wait_for(lambda: self._location(), {"RepositoryLocation"})
+
+    def backfill(self, assets: list[str], partitions: list[str]) -> str:
+        """Materialize partitions of assets, wait, and return the backfill's last status."""
+        params = {"assetSelection": [{"path": [asset]} for asset in assets], "partitionNames": partitions}
+        launched = self.ask(BACKFILL, backfillParams=params)["launchPartitionBackfill"]
+        backfill = launched["backfillId"]
+
+        def status() -> str:
+            return str(self.ask(BACKFILL_STATUS, backfillId=backfill)["partitionBackfillOrError"]["status"])
+
+        ended = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
+        return self.wait_for(status, ended)
+
+    def execute_again(self, run: str) -> str:
+        """Execute a run again as the button of its page does; return the last status of the new run."""
+        params = {"parentRunId": run, "strategy": "ALL_STEPS"}
+        launched = self.ask(REEXECUTE, reexecutionParams=params)["launchRunReexecution"]
+        new = launched["run"]["runId"]
+        return self.wait_for(lambda: str(self.ask(RUN, runId=new)["runOrError"]["status"]), {"SUCCESS", "FAILURE"})
+
+    def runs(self) -> list[dict[str, str]]:
+        """Return all runs, newest first."""
+        return list(self.ask(RUNS)["runsOrError"]["results"])
+
+    @staticmethod
+    def wait_for(state: Callable[[], str], ends: set[str], patience_s: float = 300) -> str:
+        """Ask until the state is one of the ends."""
+        give_up = time.monotonic() + patience_s
+        while (now := state()) not in ends:
+            assert time.monotonic() < give_up, f"still {now} after {patience_s} s"
+            time.sleep(0.3)
+        return now
+
+    def _location(self) -> str:
+        entries = self.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
+        return (entries[0]["locationOrLoadError"] or {"__typename": ""})["__typename"] if entries else ""

@@ -1,0 +1,61 @@
+"""The command `ingest` in processes of its own, in a folder with settings and sources."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
+class Installation:
+    """A folder in which a person works; nothing of the environment but `PATH` and its like is seen."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+
+    def set(self, **settings: str) -> None:
+        """Write `.env`."""
+        (self.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+
+    def list_sources(self, *sources: str) -> None:
+        """Write `sources.yaml`; each source is the inside of a mapping."""
+        listed = ", ".join(f"{{{source}}}" for source in sources)
+        (self.folder / "sources.yaml").write_text(f"sources: [{listed}]\n")
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `ingest` to its end."""
+        with self.start(*arguments, stderr=subprocess.PIPE) as process:
+            output, errors = process.communicate()
+        return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+    def start(self, *arguments: str, stderr: int | None = None) -> subprocess.Popen[str]:
+        """Start `ingest`."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "ingestion_pipeline", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+
+    def json(self, *arguments: str) -> Any:  # noqa: ANN401 - whatever the command prints
+        """Run `ingest ... --json` and return what it prints."""
+        done = self.run(*arguments, "--json")
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def processes(self) -> list[str]:
+        """Return the command lines of processes that were started from this folder."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdigit() and (entry / "cwd").resolve().is_relative_to(self.folder.resolve()):
+                    found.append((entry / "cmdline").read_text().replace("\0", " "))
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+        return found
