@@ -1,0 +1,1 @@
+"""Postgres with pgvector: the catalogue, transcripts, passages and their embeddings."""

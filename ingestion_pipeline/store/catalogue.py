@@ -1,0 +1,62 @@
+"""The catalogue: which videos there are, and how each source stood when it was last listed."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from ingestion_pipeline.errors import VideoUnknown
+from ingestion_pipeline.records import Video
+
+from .queries import queries
+
+_SQL = queries("catalogue")
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """How a source was last listed; `config_hash` tells whether its entry in `sources.yaml` has changed since."""
+
+    config_hash: str
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+def unknown_videos(connection: Connection, videos: Sequence[Video]) -> list[Video]:
+    """Return those that the catalogue does not hold, in the same order."""
+    keys = [video.key for video in videos]
+    known = {key for (key,) in connection.execute(_SQL["known_keys"], (keys,))}
+    return [video for video in videos if video.key not in known]
+
+
+def save_videos(connection: Connection, videos: Sequence[Video]) -> None:
+    """Add videos; one that is there keeps its source, and what the new listing does not know of it."""
+    with connection.cursor() as cursor:
+        cursor.executemany(_SQL["upsert_video"], [asdict(video) for video in videos])
+
+
+def video_of(connection: Connection, key: str) -> Video:
+    """Return a video; raise `VideoUnknown` where the catalogue has none."""
+    with connection.cursor(row_factory=class_row(Video)) as cursor:
+        video = cursor.execute(_SQL["video"], (key,)).fetchone()
+    if video is None:
+        raise VideoUnknown(f"Video {key} is not in the catalogue.", "Run `ingest discover`, or `ingest add URL`.")
+    return video
+
+
+def videos_to_do(connection: Connection, embedding_model: str, limit: int | None) -> list[str]:
+    """Return the keys of the videos that lack a transcript or embeddings of this model, newest first."""
+    rows = connection.execute(_SQL["videos_to_do"], {"model": embedding_model, "limit": limit})
+    return [key for (key,) in rows]
+
+
+def source_state(connection: Connection, name: str) -> SourceState | None:
+    """Return how a source stood, None before its first listing."""
+    with connection.cursor(row_factory=class_row(SourceState)) as cursor:
+        return cursor.execute(_SQL["source_state"], (name,)).fetchone()
+
+
+def save_source_state(connection: Connection, name: str, state: SourceState) -> None:
+    """Keep how a source stands now."""
+    connection.execute(_SQL["save_source_state"], {"name": name, **asdict(state)})

@@ -1,0 +1,75 @@
+"""Connections, transactions and locks. All waiting is done asleep, in Postgres."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import LiteralString
+
+import psycopg
+from psycopg import Connection, Cursor
+from psycopg.rows import TupleRow
+
+from ingestion_pipeline.errors import DatabaseFault
+
+_WRITERS, _RECOGNISERS, _VIDEOS = 1, 2, 3
+"""Namespaces of advisory locks, the first of their two keys."""
+
+
+class Database:
+    """The project's database; `writers` is the number of transactions that write at once, over all processes."""
+
+    def __init__(self, url: str, writers: int = 12) -> None:
+        self.url, self.writers = url, writers
+
+    @contextmanager
+    def connection(self, *, autocommit: bool = False) -> Iterator[Connection]:
+        """Give a connection whose transaction is committed at the end; raise `DatabaseFault` without one."""
+        try:
+            connection = psycopg.connect(
+                self.url, autocommit=autocommit, connect_timeout=10, application_name="ingestion-pipeline"
+            )
+        except psycopg.OperationalError as error:
+            raise DatabaseFault(
+                f"The database cannot be reached: {error}.", "See DATABASE_URL, and `ingest doctor`."
+            ) from None
+        with connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection in a transaction that holds one of the writer slots; commit at the end."""
+        with self.connection() as connection:
+            with connection.cursor() as cursor:
+                _take_any(cursor, "select pg_advisory_xact_lock(%s, %s)", _WRITERS, self.writers)
+            yield connection
+
+    @contextmanager
+    def recognising(self, workers: int) -> Iterator[None]:
+        """Hold one of the `workers` places for a video in transcription."""
+        with self.connection(autocommit=True) as connection, connection.cursor() as cursor:
+            _take_any(cursor, "select pg_advisory_lock(%s, %s)", _RECOGNISERS, workers)
+            yield
+
+    @contextmanager
+    def only_run_of(self, video: str) -> Iterator[None]:
+        """Hold a video alone, on a connection of its own; a second run waits until the first is done or dead."""
+        with self.connection(autocommit=True) as connection:
+            connection.execute("select pg_advisory_lock(%s, hashtext(%s))", (_VIDEOS, video))
+            yield
+
+
+def _take_any(cursor: Cursor[TupleRow], lock: LiteralString, namespace: int, slots: int) -> None:
+    """Take one of the slots; where all are taken, wait for each in turn, a second at a time."""
+    try_lock = lock.replace("pg_advisory", "pg_try_advisory")
+    for slot in range(slots):
+        if cursor.execute(try_lock, (namespace, slot)).fetchone() == (True,):
+            return
+    cursor.execute("set lock_timeout = '1s'")
+    for turn in count(cursor.connection.info.backend_pid):
+        try:
+            with cursor.connection.transaction():
+                cursor.execute(lock, (namespace, turn % slots))
+            break
+        except psycopg.errors.LockNotAvailable:
+            continue
+    cursor.execute("set lock_timeout = 0")

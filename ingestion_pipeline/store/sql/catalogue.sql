@@ -1,0 +1,49 @@
+-- name: upsert_video
+insert into videos (
+    key, source, extractor, source_id, media_url, page_url, title, channel, published_at, duration_s, language,
+    live_status
+)
+values (
+    %(key)s, %(source)s, %(extractor)s, %(source_id)s, %(media_url)s, %(page_url)s, %(title)s, %(channel)s,
+    %(published_at)s, %(duration_s)s, %(language)s, %(live_status)s
+)
+on conflict (key) do update set
+    media_url = excluded.media_url,
+    page_url = excluded.page_url,
+    title = excluded.title,
+    channel = excluded.channel,
+    published_at = coalesce(excluded.published_at, videos.published_at),
+    duration_s = coalesce(excluded.duration_s, videos.duration_s),
+    language = coalesce(excluded.language, videos.language),
+    live_status = excluded.live_status
+
+-- name: known_keys
+select key from videos where key = any(%s)
+
+-- name: video
+select
+    key, source, extractor, source_id, media_url, page_url, title, channel, published_at, duration_s, language,
+    live_status
+from videos
+where key = %s
+
+-- name: videos_to_do
+select v.key
+from videos v
+left join transcripts t on t.video = v.key
+left join embedded_videos e on e.video = v.key and e.model = (select id from embedding_models where name = %(model)s)
+where t.video is null or e.video is null
+order by v.published_at desc nulls last, v.key
+limit %(limit)s
+
+-- name: source_state
+select config_hash, etag, last_modified from sources where name = %s
+
+-- name: save_source_state
+insert into sources (name, config_hash, etag, last_modified)
+values (%(name)s, %(config_hash)s, %(etag)s, %(last_modified)s)
+on conflict (name) do update set
+    config_hash = excluded.config_hash,
+    etag = excluded.etag,
+    last_modified = excluded.last_modified,
+    listed_at = now()

@@ -1,0 +1,41 @@
+-- name: audio
+select path, sha256, size, duration_s, codec, sample_rate, channels, language from audio where video = %s
+
+-- name: save_audio
+insert into audio (video, path, sha256, size, duration_s, codec, sample_rate, channels, language)
+values (
+    %(video)s, %(path)s, %(sha256)s, %(size)s, %(duration_s)s, %(codec)s, %(sample_rate)s, %(channels)s, %(language)s
+)
+on conflict (video) do update set
+    path = excluded.path,
+    sha256 = excluded.sha256,
+    size = excluded.size,
+    duration_s = excluded.duration_s,
+    codec = excluded.codec,
+    sample_rate = excluded.sample_rate,
+    channels = excluded.channels,
+    language = excluded.language,
+    fetched_at = now()
+
+-- name: fingerprint
+select fingerprint from transcripts where video = %s
+
+-- name: transcript
+select language, duration_s, speech_s, model, fingerprint from transcripts where video = %s
+
+-- name: segments
+select start_s, end_s, text, avg_logprob, compression_ratio, no_speech_prob, temperature
+from segments
+where video = %s
+order by idx
+
+-- name: delete_transcript
+delete from transcripts where video = %s
+
+-- name: save_transcript
+insert into transcripts (video, fingerprint, model, language, duration_s, speech_s)
+values (%(video)s, %(fingerprint)s, %(model)s, %(language)s, %(duration_s)s, %(speech_s)s)
+
+-- name: copy_segments
+copy segments (video, idx, start_s, end_s, text, avg_logprob, compression_ratio, no_speech_prob, temperature)
+from stdin (format binary)

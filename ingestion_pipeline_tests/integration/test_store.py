@@ -1,0 +1,170 @@
+"""The store on a real PostgreSQL: what is written is read, what is replaced is gone, what fails leaves nothing."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+
+import psycopg
+import pytest
+
+from ingestion_pipeline.errors import DatabaseFault, Permanent, VideoUnknown
+from ingestion_pipeline.records import Segment
+from ingestion_pipeline.store import catalogue, transcripts
+from ingestion_pipeline.store.database import Database
+from ingestion_pipeline.store.embedded import EmbeddedServer
+from ingestion_pipeline.store.migrations import have_database, migrate, pending
+from ingestion_pipeline_tests.support.examples import VIDEO, transcript, video
+
+Holding = Callable[[Database], AbstractContextManager[object]]
+
+
+def test_migrations_apply_once(server: EmbeddedServer) -> None:
+    have_database(server.url("fresh"))
+    have_database(server.url("fresh"))
+    database = Database(server.url("fresh"))
+    assert pending(database) == migrate(database) != []
+    assert pending(database) == migrate(database) == []
+
+
+def test_a_changed_migration_is_refused(database: Database) -> None:
+    with database.connection() as connection:
+        connection.execute("update migrations set sha256 = 'other'")
+    with pytest.raises(DatabaseFault, match="0001_tables.sql is not the one"):
+        migrate(database)
+
+
+def test_migrating_at_once_waits_for_the_other(server: EmbeddedServer) -> None:
+    have_database(server.url("contested"))
+    applied: list[list[str]] = []
+    database = Database(server.url("contested"))
+    threads = [threading.Thread(target=lambda: applied.append(migrate(database))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(len, applied)) == [0, 0, 0, 1]
+
+
+def test_a_pgvector_that_is_too_old_is_named(database: Database) -> None:
+    with database.connection() as connection:
+        connection.execute("update pg_extension set extversion = '0.7.4' where extname = 'vector'")
+    with pytest.raises(DatabaseFault, match=r"pgvector is 0.7.4 in this database, which is too old. Install 0.8"):
+        migrate(database)
+
+
+def test_an_unreachable_database_is_one_line() -> None:
+    unreachable = Database("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(DatabaseFault, match="cannot be reached") as caught, unreachable.connection():
+        pass
+    assert "\n" not in str(caught.value)
+    assert "DATABASE_URL" in str(caught.value)
+
+
+def test_a_video_is_read_as_it_was_saved(database: Database) -> None:
+    with database.writing() as connection:
+        catalogue.save_videos(connection, [VIDEO])
+    with database.connection() as connection:
+        assert catalogue.video_of(connection, VIDEO.key) == VIDEO
+        with pytest.raises(VideoUnknown, match="absent is not in the catalogue"):
+            catalogue.video_of(connection, "absent")
+
+
+def test_a_new_listing_keeps_the_source_and_what_it_does_not_know(database: Database) -> None:
+    with database.writing() as connection:
+        catalogue.save_videos(connection, [VIDEO])
+        again = video(1, key=VIDEO.key, source_id=VIDEO.source_id, source="other", title="New", published_at=None)
+        catalogue.save_videos(connection, [again])
+        known = catalogue.video_of(connection, VIDEO.key)
+    assert (known.source, known.title, known.published_at) == ("podcast", "New", VIDEO.published_at)
+
+
+@pytest.mark.parametrize("title", ["a \"quoted\" 'title'; drop table videos", "emoji 🎧🎙️", "x" * 10_000])
+def test_any_title_is_kept(database: Database, title: str) -> None:
+    with database.writing() as connection:
+        catalogue.save_videos(connection, [video(1, title=title)])
+        assert catalogue.video_of(connection, video(1).key).title == title
+
+
+def test_a_transcript_is_replaced_whole(database: Database) -> None:
+    with database.writing() as connection:
+        catalogue.save_videos(connection, [VIDEO])
+        transcripts.save_transcript(connection, VIDEO.key, transcript("One.", "Two.", "Three."))
+        transcripts.save_transcript(connection, VIDEO.key, transcript("Four.", fingerprint="f2"))
+        read = transcripts.transcript_of(connection, VIDEO.key)
+    assert read.text == "Four."
+    assert read.fingerprint == "f2"
+    assert read.segments[0].avg_logprob == pytest.approx(-0.1)
+
+
+def test_nul_in_a_text_is_left_out(database: Database) -> None:
+    with database.writing() as connection:
+        catalogue.save_videos(connection, [VIDEO])
+        transcripts.save_transcript(connection, VIDEO.key, transcript("be\0fore"))
+        assert transcripts.transcript_of(connection, VIDEO.key).text == "before"
+
+
+def test_a_transcript_that_fails_midway_leaves_the_old_one(database: Database) -> None:
+    with database.writing() as connection:
+        catalogue.save_videos(connection, [VIDEO])
+        transcripts.save_transcript(connection, VIDEO.key, transcript("Old."))
+    torn = transcript("New.")
+    bad = Segment(0.0, 1.0, "\ud800")
+    with pytest.raises(UnicodeEncodeError), database.writing() as connection:
+        broken = type(torn)("en", 1.0, 1.0, [*torn.segments, bad], "demo-en", "f2")
+        transcripts.save_transcript(connection, VIDEO.key, broken)
+    with database.connection() as connection:
+        assert transcripts.transcript_of(connection, VIDEO.key).text == "Old."
+
+
+def test_a_missing_transcript_says_what_to_run(database: Database) -> None:
+    with database.connection() as connection, pytest.raises(Permanent, match="ingest run absent"):
+        transcripts.transcript_of(connection, "absent")
+
+
+@pytest.mark.parametrize(
+    ("holding", "places"),
+    [
+        (lambda database: database.writing(), 4),
+        (lambda database: database.recognising(2), 2),
+        (lambda database: database.only_run_of("one"), 1),
+    ],
+    ids=["writers", "recognisers", "runs of a video"],
+)
+def test_one_too_many_waits_asleep(database: Database, holding: Holding, places: int) -> None:
+    entered = threading.Event()
+
+    def enter() -> None:
+        with holding(database):
+            entered.set()
+
+    with ExitStack() as held:
+        for _ in range(places):
+            held.enter_context(holding(database))
+        late = threading.Thread(target=enter)
+        late.start()
+        wait_for_a_waiting_lock(database)
+        assert not entered.is_set()
+    assert entered.wait(30)
+    late.join()
+
+
+def test_videos_do_not_wait_for_each_other(database: Database) -> None:
+    with database.only_run_of("one"), database.only_run_of("two"), database.writing(), database.recognising(1):
+        pass
+
+
+def test_the_lock_of_a_dead_run_is_free(database: Database) -> None:
+    with database.only_run_of("one"), psycopg.connect(database.url, autocommit=True) as admin:
+        admin.execute(
+            "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+        )
+        with database.only_run_of("one"):
+            pass
+
+
+def wait_for_a_waiting_lock(database: Database) -> None:
+    with psycopg.connect(database.url, autocommit=True) as admin:
+        waiting = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+        while admin.execute(waiting).fetchone() == (False,):
+            time.sleep(0.01)
