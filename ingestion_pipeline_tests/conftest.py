@@ -28,7 +28,7 @@ def server() -> Iterator[EmbeddedServer]:
 
 @pytest.fixture
 def database(server: EmbeddedServer) -> Iterator[Database]:
-    """A migrated database of the test's own."""
+    """Give a migrated database of the test's own."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(f"create database {name} template template")

@@ -58,7 +58,7 @@ class DagsterUI:
 
     def wait_until_loaded(self) -> None:
         """Wait for the code location."""
-        self.wait_for(lambda: self._location(), {"RepositoryLocation"})
+        self.wait_for(self._location, {"RepositoryLocation"})
 
     def backfill(self, assets: list[str], partitions: list[str]) -> str:
         """Materialize partitions of assets, wait, and return the backfill's last status."""

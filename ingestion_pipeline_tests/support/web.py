@@ -30,7 +30,7 @@ class Site:
     url: str
     pages: dict[str, Page] = field(default_factory=dict)
     requests: list[tuple[str, str, int]] = field(default_factory=list)
-    before_answer: Callable[[str], None] = lambda path: None
+    before_answer: Callable[[str], None] = lambda _: None
 
     def add(self, path: str, body: bytes | str, content_type: str = "application/octet-stream", **more: object) -> str:
         """Serve `body` at `path` and return its URL."""

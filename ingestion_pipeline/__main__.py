@@ -1,0 +1,5 @@
+"""`python -m ingestion_pipeline` is `ingest`."""
+
+from .cli import main
+
+main()

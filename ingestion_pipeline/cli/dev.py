@@ -1,0 +1,101 @@
+"""`ingest dev`: the Dagster UI with its daemon, and the embedded database while they run."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import click
+
+from ingestion_pipeline.errors import EnvironmentFault
+
+from .session import Session, shipped
+
+_PATIENCE_S = 30
+"""What a process gets to end by itself."""
+
+
+@click.command(epilog="Example: ingest dev --port 3001")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help="Port of the UI.")
+@click.pass_obj
+def dev(session: Session, host: str, port: int) -> None:
+    """Start the Dagster UI and daemon; Ctrl-C stops them, the database last."""
+    _check_free(host, port)
+    workspace = str(shipped("workspace.yaml"))
+    with session.dagster(), ExitStack() as processes, _ended_by_signals():
+        started = [
+            processes.enter_context(_process("dagster_webserver", "-w", workspace, "-h", host, "-p", str(port))),
+            processes.enter_context(_process("dagster._daemon", "run", "-w", workspace)),
+        ]
+        _wait_until_open(host, port, started)
+        click.echo(f"Dagster UI: http://{host}:{port}  (Ctrl-C stops it)")
+        ended = _first_ended(started)
+        name = "The webserver" if ended is started[0] else "The daemon"
+        raise EnvironmentFault(f"{name} ended with status {ended.returncode}.", "See its messages above.")
+
+
+@contextmanager
+def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a module in a session of its own, so that Ctrl-C reaches it from here alone; end it with the block."""
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], start_new_session=True)
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    former = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _first_ended(processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    while True:
+        for process in processes:
+            if process.poll() is not None:
+                return process
+        time.sleep(0.5)
+
+
+def _check_free(host: str, port: int) -> None:
+    try:
+        with socket.create_server((host, port)):
+            return
+    except OSError as error:
+        raise EnvironmentFault(f"Cannot listen on {host}:{port}: {error.strerror}.", "Give another --port.") from None
+
+
+def _wait_until_open(host: str, port: int, processes: list[subprocess.Popen[bytes]]) -> None:
+    while all(process.poll() is None for process in processes):
+        try:
+            with socket.create_connection((host, port), 1):
+                return
+        except OSError:
+            time.sleep(0.2)
+
+
+COMMANDS = (dev,)

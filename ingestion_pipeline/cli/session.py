@@ -1,0 +1,80 @@
+"""What the commands share: settings, an open database, Dagster's instance."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingestion_pipeline.databases import child_environment, dagster_database_url, database_url, embedded_server
+from ingestion_pipeline.errors import BadSettings
+from ingestion_pipeline.settings import Settings, load_settings
+from ingestion_pipeline.store.database import Database
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+class Session:
+    """One call of `ingest`; what is expensive opens when it is asked for."""
+
+    def __init__(self, env_file: str, **overrides: object) -> None:
+        self.env_file, self.overrides = env_file, overrides
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; raise `BadSettings`."""
+        if self.env_file != ".env" and not Path(self.env_file).is_file():
+            raise BadSettings(f"{self.env_file}: no such file.", "Give --env a file like .env.example.")
+        return load_settings(Path(self.env_file), **self.overrides)
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """Give the project's database, migrated; the embedded server runs until the last user is done."""
+        from ingestion_pipeline.store.migrations import have_database, migrate
+
+        with self.server():
+            database = Database(database_url(self.settings), self.settings.db_workers)
+            if not self.settings.database_url:
+                have_database(database.url)
+            migrate(database)
+            yield database
+
+    @contextmanager
+    def dagster(self) -> Iterator["DagsterInstance"]:
+        """Give Dagster's instance, on a database of its own; children find it by the environment."""
+        from ingestion_pipeline.store.migrations import have_database
+
+        with self.database():
+            environment = child_environment(self.settings)
+            have_home(environment)
+            if not self.settings.dagster_database_url:
+                have_database(dagster_database_url(self.settings).replace("postgresql+psycopg2", "postgresql"))
+            os.environ.update(environment)
+            from dagster import DagsterInstance
+
+            with DagsterInstance.get() as instance:
+                yield instance
+
+    @contextmanager
+    def server(self) -> Iterator[None]:
+        """Hold the embedded server, where no DATABASE_URL names another."""
+        server = embedded_server(self.settings)
+        with server.in_use() if server else nullcontext():
+            yield
+
+
+def shipped(name: str) -> Path:
+    """Return a file of the project's top level; a wheel carries it inside the package."""
+    package = Path(__file__).parents[1]
+    return next(path for path in (package.parent / name, package / name) if path.exists())
+
+
+def have_home(environment: dict[str, str]) -> None:
+    """Make DAGSTER_HOME with the project's dagster.yaml in it."""
+    home = Path(environment["DAGSTER_HOME"])
+    home.mkdir(parents=True, exist_ok=True)
+    config, wanted = home / "dagster.yaml", shipped("dagster.yaml").read_text()
+    if not config.exists() or config.read_text() != wanted:
+        config.write_text(wanted)

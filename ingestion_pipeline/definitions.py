@@ -1,0 +1,44 @@
+"""What Dagster loads: the assets, the job of a video, and the resources that the settings describe."""
+
+import dagster as dg
+
+from .databases import database_url
+from .defs.assets import raw_audio, segment_embeddings, transcripts, video_catalog
+from .defs.progress import progress_lines
+from .defs.resources import Catalogue, Downloads, Embeddings, Store, whisper_of
+from .settings import Settings, load_settings
+
+ingest_video = dg.define_asset_job(
+    "ingest_video",
+    selection=[raw_audio, transcripts, segment_embeddings],
+    description="Take one video through all its steps.",
+)
+list_sources = dg.define_asset_job(
+    "list_sources", selection=[video_catalog], description="Look for new videos in all sources."
+)
+
+
+def definitions(settings: Settings) -> dg.Definitions:
+    """Return the definitions for these settings; one run takes one video through all steps in one process."""
+    return dg.Definitions(
+        assets=[video_catalog, raw_audio, transcripts, segment_embeddings],
+        jobs=[ingest_video, list_sources],
+        executor=dg.in_process_executor,
+        loggers={"console": progress_lines},
+        resources={
+            "store": Store(url=database_url(settings), writers=settings.db_workers),
+            "catalogue": Catalogue(
+                sources_file=str(settings.sources_file.resolve()), ingestion_limit=settings.ingestion_limit
+            ),
+            "downloads": Downloads(
+                folder=str(settings.data_dir.resolve() / "audio"),
+                max_audio_mb=settings.max_audio_mb,
+                allow_private_addresses=settings.allow_private_addresses,
+            ),
+            "whisper": whisper_of(settings),
+            "embeddings": Embeddings(model=settings.embedding_model),
+        },
+    )
+
+
+defs = definitions(load_settings())

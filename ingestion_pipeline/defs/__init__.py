@@ -1,0 +1,1 @@
+"""The Dagster layer: thin, with no logic of its own."""

@@ -1,0 +1,155 @@
+"""The assets: a catalogue of videos, and for each video its audio, transcript and embeddings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from ingestion_pipeline import discovery, pipeline
+from ingestion_pipeline.errors import IngestionError
+from ingestion_pipeline.sources.config import read_sources
+
+from .resources import Catalogue, Downloads, Embeddings, Store, Whisper
+
+videos = dg.DynamicPartitionsDefinition(name="videos")
+_OWNERS = ["team:ingestion"]
+
+
+class VideoConfig(dg.Config):
+    """How a video is ingested."""
+
+    force: bool = Field(default=False, description="do it again although nothing has changed")
+
+
+@dg.asset(group_name="sources", kinds={"yaml", "postgres"}, owners=_OWNERS)
+def video_catalog(
+    context: dg.AssetExecutionContext, catalogue: Catalogue, store: Store, downloads: Downloads
+) -> dg.MaterializeResult[None]:
+    """Which videos there are: every source of sources.yaml, listed without a download. Each new video is a partition.
+
+    Its data version is constant: what a listing changes concerns new partitions only, the old ones stay up to date.
+    """
+    with readable_failures():
+        found = discovery.discover(
+            store.database,
+            read_sources(Path(catalogue.sources_file)),
+            limit=catalogue.ingestion_limit,
+            allow_private=downloads.allow_private_addresses,
+            log=context.log.info,
+        )
+    context.instance.add_dynamic_partitions(str(videos.name), [video.key for video in found.new])
+    return dg.MaterializeResult(
+        metadata={
+            "listed": found.listed,
+            "new": len(found.new),
+            "waiting": found.waiting,
+            "faults": dg.MetadataValue.md("\n".join(f"- {fault}" for fault in found.faults) or "none"),
+            "failed_sources": found.failed_sources,
+        },
+        data_version=dg.DataVersion("listing"),
+    )
+
+
+@dg.asset(partitions_def=videos, deps=[video_catalog], group_name="videos", kinds={"ytdlp"}, owners=_OWNERS)
+def raw_audio(
+    context: dg.AssetExecutionContext, config: VideoConfig, store: Store, downloads: Downloads
+) -> dg.MaterializeResult[None]:
+    """The best original-language audio track of a video, as it comes from the site."""
+    with readable_failures():
+        fetched = pipeline.fetch(
+            store.database, context.partition_key, downloads.fetch, force=config.force, log=context.log.info
+        )
+    audio = fetched.audio
+    return dg.MaterializeResult(
+        metadata={
+            "title": fetched.video.title,
+            "link": dg.MetadataValue.url(fetched.video.page_url),
+            "path": dg.MetadataValue.path(str(audio.path)),
+            "bytes": audio.size,
+            "seconds": audio.duration_s,
+            "codec": audio.codec,
+            "sample_rate": audio.sample_rate,
+            "changed": fetched.changed,
+        },
+        data_version=dg.DataVersion(audio.sha256),
+    )
+
+
+@dg.asset(partitions_def=videos, deps=[raw_audio], group_name="videos", kinds={"whisper"}, owners=_OWNERS)
+def transcripts(
+    context: dg.AssetExecutionContext, config: VideoConfig, store: Store, whisper: dg.ResourceParam[Whisper]
+) -> dg.MaterializeResult[None]:
+    """What is said in a video, in segments with times."""
+    with readable_failures():
+        transcribed = pipeline.transcribe(
+            store.database,
+            context.partition_key,
+            whisper.recogniser(),
+            whisper.asr_workers,
+            force=config.force,
+            log=context.log.info,
+        )
+    transcript = transcribed.transcript
+    speed = {"rtfx": transcript.duration_s / transcribed.wall_s} if transcribed.wall_s else {}
+    return dg.MaterializeResult(
+        metadata={
+            "language": transcript.language,
+            "model": transcript.model,
+            "segments": len(transcript.segments),
+            "words": len(transcript.text.split()),
+            "seconds": transcript.duration_s,
+            "speech_seconds": transcript.speech_s,
+            "preview": dg.MetadataValue.md(preview(transcript.text)),
+            "changed": transcribed.changed,
+            **speed,
+        },
+        data_version=dg.DataVersion(transcript.fingerprint),
+    )
+
+
+@dg.asset(
+    partitions_def=videos,
+    deps=[transcripts],
+    group_name="videos",
+    kinds={"huggingface", "postgres"},
+    owners=_OWNERS,
+)
+def segment_embeddings(
+    context: dg.AssetExecutionContext, config: VideoConfig, store: Store, embeddings: Embeddings
+) -> dg.MaterializeResult[None]:
+    """The passages of a transcript as vectors, ready to be searched."""
+    with readable_failures():
+        embedded = pipeline.embed(
+            store.database, context.partition_key, embeddings.embedder(), force=config.force, log=context.log.info
+        )
+    return dg.MaterializeResult(
+        metadata={
+            "model": embeddings.model,
+            "passages": embedded.passages,
+            "dimensions": embedded.dimensions,
+            "rows_written": embedded.written,
+            "rows_unchanged": embedded.passages - embedded.written,
+        },
+        data_version=dg.DataVersion(embedded.fingerprint),
+    )
+
+
+@contextmanager
+def readable_failures() -> Iterator[None]:
+    """Turn an error of the project into a failure whose first line says what happened and what to do."""
+    try:
+        yield
+    except IngestionError as error:
+        raise dg.Failure(
+            description=str(error),
+            metadata={"kind": error.kind, "what": error.what, "remedy": error.remedy or "none"},
+            allow_retries=False,
+        ) from error
+
+
+def preview(text: str, most: int = 600) -> str:
+    """Return the beginning of a transcript, quoted for Markdown."""
+    short = text if len(text) <= most else f"{text[:most].rsplit(' ', 1)[0]} …"
+    return f"> {short}" if short else "no speech"

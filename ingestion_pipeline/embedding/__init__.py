@@ -1,0 +1,1 @@
+"""Passages of a transcript and their embeddings."""

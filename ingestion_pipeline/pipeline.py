@@ -1,0 +1,130 @@
+"""The steps of a video: fetch, transcribe, embed. Each does nothing when what it depends on is unchanged.
+
+A step holds its video alone while it works, and writes its result in one transaction at its end.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .audio.download import LOCAL
+from .audio.files import unchanged
+from .embedding import passages as passage_rule
+from .embedding.embedder import Embedder
+from .errors import Permanent
+from .records import Audio, Transcript, Video
+from .speech.recogniser import Recogniser
+from .store import catalogue, embeddings, transcripts
+from .store.database import Database
+
+Log = Callable[[str], None]
+_REPORT_EVERY_S = 10
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The audio of a video; `changed` is False where it was there already."""
+
+    video: Video
+    audio: Audio
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """The transcript of a video; `wall_s` is what the recogniser took, None where there was nothing to do."""
+
+    transcript: Transcript
+    wall_s: float | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether it was made now."""
+        return self.wall_s is not None
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What was embedded: `written` of `passages` had a new text, vectors have `dimensions` numbers."""
+
+    passages: int
+    written: int
+    dimensions: int
+    fingerprint: str
+
+
+def fetch(
+    database: Database, key: str, download: Callable[[Video, Log], Audio], *, force: bool = False, log: Log
+) -> Fetched:
+    """Download the audio of a video."""
+    with database.only_run_of(key):
+        with database.connection() as connection:
+            video, known = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
+        if known and not force and unchanged(known, in_place=video.extractor == LOCAL):
+            log(f"unchanged: {known.path}")
+            return Fetched(video, known, changed=False)
+        audio = download(video, log)
+        with database.writing() as connection:
+            transcripts.save_audio(connection, key, audio)
+        return Fetched(video, audio, changed=True)
+
+
+def transcribe(
+    database: Database, key: str, recogniser: Recogniser, workers: int, *, force: bool = False, log: Log
+) -> Transcribed:
+    """Transcribe the audio of a video, at most `workers` videos at once."""
+    with database.only_run_of(key):
+        with database.connection() as connection:
+            video, audio = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
+            known = transcripts.fingerprint_of(connection, key)
+            if audio and known == recogniser.fingerprint(audio, video.language) and not force:
+                log("unchanged: same audio, model and parameters")
+                return Transcribed(transcripts.transcript_of(connection, key), None)
+        if audio is None or not audio.path.exists():
+            raise Permanent(f"The audio of video {key} is not there.", "Materialize its raw_audio again.")
+        with database.recognising(workers):
+            started = time.monotonic()
+            transcript = recogniser.transcribe(key, audio, video.language, _reporter(log, audio.duration_s))
+            wall_s = time.monotonic() - started
+        with database.writing() as connection:
+            transcripts.save_transcript(connection, key, transcript)
+        return Transcribed(transcript, wall_s)
+
+
+def embed(database: Database, key: str, embedder: Embedder, *, force: bool = False, log: Log) -> Embedded:
+    """Embed the passages of a video whose text is new."""
+    with database.only_run_of(key):
+        with database.connection() as connection:
+            passages = passage_rule.passages_of(transcripts.transcript_of(connection, key).segments)
+            fingerprint = _digest(embedder.model, passage_rule.RULE, passages)
+            known = embeddings.embedded_as(connection, embedder.model, key)
+            hashes = {} if force else embeddings.stored_hashes(connection, embedder.model, key)
+        if known and known.fingerprint == fingerprint and not force:
+            log("unchanged: same transcript, passage rule and model")
+            return Embedded(len(passages), 0, known.dimensions, fingerprint)
+        new = [index for index, passage in enumerate(passages) if hashes.get(index) != embeddings.text_hash(passage)]
+        vectors = embedder.documents([passages[index].text for index in new])
+        with database.writing() as connection:
+            model = embeddings.model_id(connection, embedder.model, embedder.dimensions)
+            rows = dict(zip(new, vectors, strict=True))
+            embeddings.save_embeddings(connection, model, key, passages, rows, fingerprint)
+        return Embedded(len(passages), len(new), embedder.dimensions, fingerprint)
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _reporter(log: Log, duration_s: float) -> Callable[[float], None]:
+    """Return a function that logs a position and its rate, from time to time."""
+    started = reported = time.monotonic()
+
+    def report(position_s: float) -> None:
+        nonlocal reported
+        now = time.monotonic()
+        if now - reported >= _REPORT_EVERY_S:
+            reported = now
+            log(f"transcribed {position_s:.0f} of {duration_s:.0f} s, {position_s / (now - started):.1f}x real time")
+
+    return report

@@ -1,0 +1,67 @@
+"""Whisper models by name: where they are, what they know, and what is wrong when one does not load."""
+
+import ctypes
+import hashlib
+from pathlib import Path
+
+from ingestion_pipeline.demo import MODEL as DEMO_MODEL
+from ingestion_pipeline.errors import ModelFault
+
+_CUDA = "Run `pip install nvidia-cublas-cu12`, or set WHISPER_DEVICE=cpu."
+FIRST_USE = (
+    "Give WHISPER_MODEL a name that faster-whisper knows, or a folder; the first use of a name downloads it from "
+    "huggingface.co."
+)
+
+
+def model_path(model: str) -> str | Path:
+    """Return what faster-whisper loads: the folder of demo-en, or the name or folder as it is."""
+    return DEMO_MODEL if model == "demo-en" else model
+
+
+def knows_only_english(model: str) -> bool:
+    """Tell by its name; the distilled models write English whatever is spoken, and their files do not say so."""
+    name = Path(model).name
+    return name == "demo-en" or name.endswith(".en") or name.startswith(("distil-", "faster-distil-"))
+
+
+def identity_of(model: str) -> str:
+    """Return the name of a model, with the hash of the weights' beginning where it is a folder."""
+    weights = Path(model_path(model)) / "model.bin"
+    if not weights.exists():
+        return model
+    with weights.open("rb") as file:
+        return f"{weights.stat().st_size} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def check_present(model: str) -> None:
+    """Raise `ModelFault` where the files of a model are not on this machine; nothing is downloaded."""
+    if (Path(model_path(model)) / "model.bin").exists():
+        return
+    try:
+        from faster_whisper.utils import download_model
+
+        download_model(model, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise ModelFault(f"Whisper model {model} is not on this machine: {error}.", FIRST_USE) from error
+
+
+def check_cuda() -> None:
+    """Raise `ModelFault` where the CUDA library that CTranslate2 needs does not load."""
+    try:
+        ctypes.CDLL("libcublas.so.12")
+    except OSError as error:
+        raise ModelFault(f"CUDA is not complete: {error}.", _CUDA) from error
+
+
+def loading_fault(model: str, device: str, error: Exception) -> ModelFault:
+    """Return what to say about an error of CTranslate2 or of the download."""
+    if "libcublas" in str(error) or "libcudnn" in str(error) or "CUDA" in str(error):
+        return ModelFault(
+            f"Whisper model {model} cannot run on {device}: {error}.",
+            _CUDA,
+        )
+    return ModelFault(
+        f"Whisper model {model} cannot be loaded: {error}.",
+        FIRST_USE,
+    )

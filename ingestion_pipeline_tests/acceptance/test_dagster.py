@@ -1,0 +1,61 @@
+"""`ingest dev`: webserver and daemon as a person starts them, a backfill from the UI, and what is left afterwards."""
+
+import signal
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from ingestion_pipeline.demo.podcast import podcast
+from ingestion_pipeline_tests.support.dagster_ui import DagsterUI
+from ingestion_pipeline_tests.support.installation import Installation
+
+pytestmark = pytest.mark.slow
+STEPS = ["raw_audio", "transcripts", "segment_embeddings"]
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    with podcast() as feed:
+        installation = Installation(tmp_path_factory.mktemp("dagster project"))
+        installation.set(WHISPER_MODEL="demo-en", WHISPER_DEVICE="cpu", ALLOW_PRIVATE_ADDRESSES="true", IO_WORKERS="2")
+        installation.list_sources(f"name: demo, feed: '{feed}'")
+        yield installation
+
+
+@pytest.fixture(scope="module")
+def ui(installation: Installation) -> Iterator[DagsterUI]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = installation.start("dev", "--port", str(port))
+    assert process.stdout is not None
+    address = next(line.split()[2] for line in process.stdout if line.startswith("Dagster UI: "))
+    ui = DagsterUI(address)
+    ui.wait_until_loaded()
+    yield ui
+    process.send_signal(signal.SIGINT)
+    process.stdout.read()
+    assert process.wait() == 130
+    assert installation.processes() == []
+
+
+def test_a_backfill_of_all_episodes_from_the_ui(installation: Installation, ui: DagsterUI) -> None:
+    found = installation.json("discover")
+    assert found["new"] == 6  # type: ignore[index]
+    keys = [video["video"] for video in installation.json("run", "--limit", "1")]  # type: ignore[attr-defined]
+    assert len(keys) == 1
+    partitions = ui.ask('{ assetNodeOrError(assetKey: {path: ["raw_audio"]}) { ... on AssetNode { partitionKeys } } }')[
+        "assetNodeOrError"
+    ]["partitionKeys"]
+    assert len(partitions) == 6
+    assert ui.backfill(STEPS, partitions) == "COMPLETED_SUCCESS"
+    status = installation.json("db", "status")
+    assert (status["videos"], status["transcripts"]) == (6, 6)  # type: ignore[index]
+    hits = installation.json("search", "a candle held the light")
+    assert hits[0]["title"] == "The keeper of the lighthouse"  # type: ignore[index]
+
+
+def test_a_run_of_the_command_line_shows_and_can_be_executed_again(ui: DagsterUI) -> None:
+    runs = [run for run in ui.runs() if run["jobName"] == "ingest_video"]
+    assert runs[-1]["status"] == "SUCCESS"
+    assert ui.execute_again(runs[-1]["runId"]) == "SUCCESS"

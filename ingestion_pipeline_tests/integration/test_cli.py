@@ -1,0 +1,95 @@
+"""Bad input at the command line: one line that names the thing and the remedy, a status, nothing half-written."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingestion_pipeline.demo import EPISODES
+from ingestion_pipeline.store.database import Database
+from ingestion_pipeline_tests.support.installation import Installation
+from ingestion_pipeline_tests.support.web import Site
+
+
+@pytest.fixture
+def here(tmp_path: Path, database: Database) -> Iterator[Installation]:
+    installation = Installation(tmp_path)
+    installation.environment |= {
+        "DATABASE_URL": database.url,
+        "WHISPER_MODEL": "demo-en",
+        "WHISPER_DEVICE": "cpu",
+        "ALLOW_PRIVATE_ADDRESSES": "true",
+    }
+    yield installation
+    assert not list(tmp_path.rglob("*.part*"))
+
+
+def error_of(installation: Installation, *arguments: str) -> str:
+    done = installation.run(*arguments)
+    assert done.returncode == 1, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.lower().startswith("error: ")]
+    assert "Traceback" not in done.stderr
+    return line
+
+
+def test_a_bad_setting(here: Installation) -> None:
+    here.environment["ASR_WORKERS"] = "many"
+    assert "ASR_WORKERS=many" in error_of(here, "search", "bread")
+
+
+def test_a_missing_sources_file(here: Installation) -> None:
+    assert "sources.yaml cannot be read" in error_of(here, "discover")
+
+
+def test_a_malformed_sources_file(here: Installation) -> None:
+    here.list_sources("name: a, feed: 'http://example.org', colour: red")
+    line = error_of(here, "discover")
+    assert "sources.yaml line 1" in line
+    assert "colour" in line
+
+
+def test_an_unreachable_database(here: Installation) -> None:
+    here.environment["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"
+    assert "database cannot be reached" in error_of(here, "run")
+
+
+def test_an_env_file_that_is_not_there(here: Installation) -> None:
+    assert "production.env: no such file" in error_of(here, "--env", "production.env", "run")
+
+
+def test_an_unknown_video(here: Installation) -> None:
+    assert "Video nothing is not in the catalogue" in error_of(here, "run", "nothing")
+    assert "Video nothing has no transcript" in error_of(here, "export", "nothing")
+
+
+def test_add_run_search_and_export_a_single_file(here: Installation, site: Site) -> None:
+    episode = EPISODES[0]
+    url = site.add("/bread.opus", episode.read_bytes(), "audio/ogg")
+    (added,) = here.json("add", url)
+    (ran,) = here.json("run", added["video"])
+    assert ran["failure"] is None
+    (hit, *_) = here.json("search", "honey of the bees")
+    assert hit["video"] == added["video"]
+    assert hit["link"].startswith(f"{url}#t=")
+    exported = here.run("export", added["video"], "--format", "vtt")
+    assert exported.stdout.startswith("WEBVTT")
+
+
+def test_one_failure_does_not_stop_the_others(here: Installation, site: Site) -> None:
+    good = site.add("/good.opus", EPISODES[0].read_bytes(), "audio/ogg")
+    bad = site.add("/bad.opus", b"this is not audio", "audio/ogg")
+    keys = [video["video"] for video in here.json("add", bad, good)]
+    done = here.run("run", *keys)
+    assert done.returncode == 1
+    assert "1 of 2 videos ingested" in done.stdout
+    assert f"failed: {keys[0]}" in done.stderr
+    assert "is text, not audio" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [file.name for file in (here.folder / "data" / "audio").iterdir() if file.is_file()] == [f"{keys[1]}.opus"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_data_folder_that_cannot_be_written(here: Installation) -> None:
+    here.folder.joinpath("data").mkdir(mode=0o500)
+    assert "cannot be written" in here.run("doctor").stdout

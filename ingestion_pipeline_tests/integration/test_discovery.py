@@ -1,0 +1,99 @@
+"""Discovery: sources listed over real HTTP into a real catalogue."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from ingestion_pipeline.discovery import Discovery, discover
+from ingestion_pipeline.errors import PrivateAddress, SourceFault
+from ingestion_pipeline.sources.config import Source
+from ingestion_pipeline.store import catalogue
+from ingestion_pipeline.store.database import Database
+from ingestion_pipeline_tests.support.web import Site
+
+FIRST = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def feed(*titles: str) -> str:
+    items = "".join(
+        f"<item><title>{title}</title><guid>urn:{title}</guid>"
+        f"<pubDate>{format_datetime(FIRST + timedelta(days=day))}</pubDate>"
+        f'<enclosure url="https://example.org/{title}.mp3" type="audio/mpeg"/></item>'
+        for day, title in enumerate(titles)
+    )
+    return f'<rss version="2.0"><channel><title>Pod</title>{items}</channel></rss>'
+
+
+def listed(database: Database, *sources: Source, limit: int | None = None) -> Discovery:
+    return discover(database, sources, limit=limit, allow_private=True, log=lambda _: None)
+
+
+def titles(found: Discovery) -> list[str]:
+    return [video.title for video in found.new]
+
+
+def test_new_videos_are_new_once(database: Database, site: Site) -> None:
+    source = Source(name="pod", feed=site.add("/feed", feed("one", "two"), "application/rss+xml"))
+    assert titles(listed(database, source)) == ["two", "one"]
+    assert titles(listed(database, source)) == []
+    assert site.requests[-1][2] == 304
+    site.add("/feed", feed("one", "two", "three"), "application/rss+xml")
+    assert titles(listed(database, source)) == ["three"]
+
+
+def test_a_changed_filter_lists_an_unchanged_feed_again(database: Database, site: Site) -> None:
+    url = site.add("/feed", feed("one", "two"), "application/rss+xml")
+    assert titles(listed(database, Source(name="pod", feed=url, newest=1))) == ["two"]
+    assert titles(listed(database, Source(name="pod", feed=url))) == ["one"]
+
+
+def test_the_limit_takes_the_newest_and_drops_none(database: Database, site: Site) -> None:
+    source = Source(name="pod", feed=site.add("/feed", feed("one", "two", "three"), "application/rss+xml"))
+    first = listed(database, source, limit=2)
+    assert (titles(first), first.waiting) == (["three", "two"], 1)
+    assert titles(listed(database, source, limit=2)) == ["one"]
+
+
+def test_the_limit_holds_over_all_sources(database: Database, site: Site) -> None:
+    sources = [
+        Source(name=name, feed=site.add(f"/{name}", feed(*parts), "application/rss+xml"))
+        for name, parts in (("a", ("one", "two")), ("b", ("three", "four")))
+    ]
+    assert len(titles(listed(database, *sources, limit=3))) == 3
+
+
+def test_two_sources_of_the_same_video_give_one(database: Database, site: Site) -> None:
+    url = site.add("/feed", feed("one"), "application/rss+xml")
+    found = listed(database, Source(name="a", feed=url), Source(name="b", feed=url))
+    assert (found.listed, len(found.new)) == (2, 1)
+    with database.connection() as connection:
+        assert catalogue.video_of(connection, found.new[0].key).source == "a"
+
+
+def test_a_source_that_is_down_does_not_stop_the_others(database: Database, site: Site) -> None:
+    good = Source(name="good", feed=site.add("/feed", feed("one"), "application/rss+xml"))
+    bad = Source(name="bad", feed=f"{site.url}/absent")
+    found = listed(database, bad, good)
+    assert (titles(found), found.failed_sources) == (["one"], 1)
+    (fault,) = found.faults
+    assert isinstance(fault, SourceFault)
+    assert "bad" in str(fault)
+    assert "404" in str(fault)
+
+
+def test_the_own_network_is_refused_unless_allowed(database: Database, site: Site) -> None:
+    sources = [Source(name="pod", feed=f"{site.url}/feed"), Source(name="page", url=f"{site.url}/page")]
+    found = discover(database, sources, log=lambda _: None)
+    assert [type(fault) for fault in found.faults] == [PrivateAddress, PrivateAddress]
+    assert all(source.name in str(fault) for source, fault in zip(sources, found.faults, strict=True))
+    assert "ALLOW_PRIVATE_ADDRESSES" in str(found.faults[0])
+    assert site.requests == []
+
+
+@pytest.mark.parametrize("title", ['"quoted" title -- ;', "🎧" * 100, "x" * 10_000])
+def test_odd_titles_are_listed(database: Database, site: Site, title: str) -> None:
+    body = feed("one").replace("<title>one</title>", f"<title>{title}</title>")
+    source = Source(name="pod", feed=site.add("/feed", body, "application/rss+xml; charset=utf-8"))
+    (video,) = listed(database, source).new
+    assert title.startswith(video.title.removesuffix("…").strip())

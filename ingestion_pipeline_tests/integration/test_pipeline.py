@@ -1,0 +1,150 @@
+"""The steps of a video with the real thing at every boundary: loopback HTTP, yt-dlp, demo-en, MiniLM, PostgreSQL."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ingestion_pipeline import pipeline
+from ingestion_pipeline.audio.download import fetch_audio
+from ingestion_pipeline.demo import EPISODES
+from ingestion_pipeline.embedding.embedder import MINILM, InProcessEmbedder
+from ingestion_pipeline.errors import ModelFault, Permanent, VideoUnknown
+from ingestion_pipeline.moments import find_moments, link_to
+from ingestion_pipeline.pipeline import Log
+from ingestion_pipeline.records import Audio, Video
+from ingestion_pipeline.speech.recogniser import InProcessWhisper
+from ingestion_pipeline.store import catalogue
+from ingestion_pipeline.store.database import Database
+from ingestion_pipeline_tests.support.examples import WordEmbedder, video
+from ingestion_pipeline_tests.support.web import Site
+
+EPISODE = next(file for file in EPISODES if file.stem == "the-night-train")
+ABOUT = json.loads(EPISODE.with_suffix(".json").read_text())
+DEMO = InProcessWhisper("demo-en", "cpu", "int8", threads=2)
+MINI = InProcessEmbedder(MINILM)
+
+
+class Downloader:
+    """The real download into a folder, as the Dagster resource calls it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, video: Video, log: Log) -> Audio:
+        return fetch_audio(video, self.folder, max_bytes=10_000_000, allow_private=True, progress=log)
+
+
+@pytest.fixture
+def episode(database: Database, site: Site) -> Video:
+    url = site.add("/train.opus", EPISODE.read_bytes(), "audio/ogg")
+    episode = video(1, media_url=url, title=ABOUT["title"])
+    with database.writing() as connection:
+        catalogue.save_videos(connection, [episode])
+    return episode
+
+
+def test_an_episode_goes_through_all_steps_and_its_moment_is_found(
+    database: Database, episode: Video, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    fetched = pipeline.fetch(database, episode.key, Downloader(tmp_path), log=lines.append)
+    transcribed = pipeline.transcribe(database, episode.key, DEMO, 1, log=lines.append)
+    embedded = pipeline.embed(database, episode.key, MINI, log=lines.append)
+    assert (fetched.changed, transcribed.changed, embedded.written) == (True, True, embedded.passages)
+    assert (fetched.audio.codec, embedded.dimensions) == ("opus", 384)
+    assert transcribed.transcript.duration_s == pytest.approx(ABOUT["duration_s"], abs=0.2)
+    hit = find_moments(database, MINI, "when does the train depart", 3)[0]
+    spoken = next(said for said in ABOUT["spoken"] if "leaves the city at ten" in said["text"])
+    assert hit.sentence.start == pytest.approx(spoken["start"], abs=2)
+    assert hit.link == f"{episode.media_url}#t={int(hit.sentence.start)}"
+
+
+def test_what_is_unchanged_is_not_done_again(database: Database, episode: Video, tmp_path: Path, site: Site) -> None:
+    for changed in (True, False):
+        assert pipeline.fetch(database, episode.key, Downloader(tmp_path), log=print).changed is changed
+        assert pipeline.transcribe(database, episode.key, DEMO, 1, log=print).changed is changed
+        assert bool(pipeline.embed(database, episode.key, MINI, log=print).written) is changed
+    assert len([path for _, path, _ in site.requests if path == "/train.opus"]) <= 2
+
+
+def test_force_does_it_again(database: Database, episode: Video, tmp_path: Path) -> None:
+    for force in (False, True):
+        assert pipeline.fetch(database, episode.key, Downloader(tmp_path), force=force, log=print).changed
+        assert pipeline.transcribe(database, episode.key, DEMO, 1, force=force, log=print).changed
+        assert pipeline.embed(database, episode.key, MINI, force=force, log=print).written
+
+
+def test_audio_that_was_removed_is_fetched_again(database: Database, episode: Video, tmp_path: Path) -> None:
+    audio = pipeline.fetch(database, episode.key, Downloader(tmp_path), log=print).audio
+    audio.path.unlink()
+    assert pipeline.fetch(database, episode.key, Downloader(tmp_path), log=print).changed
+
+
+def test_a_transcript_without_its_audio_counts_as_done(database: Database, episode: Video, tmp_path: Path) -> None:
+    audio = pipeline.fetch(database, episode.key, Downloader(tmp_path), log=print).audio
+    pipeline.transcribe(database, episode.key, DEMO, 1, log=print)
+    audio.path.unlink()
+    assert not pipeline.transcribe(database, episode.key, DEMO, 1, log=print).changed
+    with pytest.raises(Permanent, match="Materialize its raw_audio again"):
+        pipeline.transcribe(database, episode.key, DEMO, 1, force=True, log=print)
+
+
+def test_only_passages_with_a_new_text_are_embedded(database: Database, episode: Video) -> None:
+    from ingestion_pipeline.store import transcripts
+    from ingestion_pipeline_tests.support.examples import transcript
+
+    embedder = WordEmbedder()
+    texts = [f"Sentence {number}." for number in range(14)]
+    for last, written in (("The end.", 2), ("Another end.", 1)):
+        with database.writing() as connection:
+            transcripts.save_transcript(connection, episode.key, transcript(*texts, last, fingerprint=last))
+        assert pipeline.embed(database, episode.key, embedder, log=print).written == written
+
+
+def test_steps_out_of_order_say_what_is_missing(database: Database, episode: Video) -> None:
+    with pytest.raises(Permanent, match=f"audio of video {episode.key} is not there"):
+        pipeline.transcribe(database, episode.key, DEMO, 1, log=print)
+    with pytest.raises(Permanent, match="has no transcript"):
+        pipeline.embed(database, episode.key, MINI, log=print)
+    with pytest.raises(VideoUnknown, match="nothing is not in the catalogue"):
+        pipeline.fetch(database, "nothing", Downloader(Path()), log=print)
+
+
+def test_another_language_than_the_models_is_refused(database: Database, episode: Video, tmp_path: Path) -> None:
+    with database.writing() as connection:
+        connection.execute("update videos set language = 'de'")
+    pipeline.fetch(database, episode.key, Downloader(tmp_path), log=print)
+    with pytest.raises(Permanent, match=r"knows only English\. Set WHISPER_MODEL=large-v3-turbo"):
+        pipeline.transcribe(database, episode.key, DEMO, 1, log=print)
+
+
+def test_a_model_that_is_not_there_is_named(database: Database, episode: Video, tmp_path: Path) -> None:
+    pipeline.fetch(database, episode.key, Downloader(tmp_path), log=print)
+    absent = InProcessWhisper("no-such-model", "cpu")
+    with pytest.raises(ModelFault, match="Whisper model no-such-model cannot be loaded"):
+        pipeline.transcribe(database, episode.key, absent, 1, log=print)
+    with pytest.raises(ModelFault, match="Embedding model /no/such cannot be loaded"):
+        find_moments(database, InProcessEmbedder("/no/such"), "anything")
+
+
+def test_audio_cut_in_the_middle_gives_the_first_half(
+    database: Database, episode: Video, tmp_path: Path, site: Site
+) -> None:
+    site.add("/train.opus", EPISODE.read_bytes()[: EPISODE.stat().st_size // 2], "audio/ogg")
+    pipeline.fetch(database, episode.key, Downloader(tmp_path), log=print)
+    text = pipeline.transcribe(database, episode.key, DEMO, 1, log=print).transcript.text
+    assert "night train" in text
+    assert len(text) < len(" ".join(said["text"] for said in ABOUT["spoken"])) * 0.6
+
+
+@pytest.mark.parametrize(
+    ("changes", "link"),
+    [
+        ({"extractor": "Youtube", "source_id": "jNQXAC9IVRw"}, "https://youtu.be/jNQXAC9IVRw?t=83"),
+        ({}, "https://example.org/one.opus#t=83"),
+        ({"extractor": "folder", "page_url": "file:///talks/a%20b.mp3"}, "file:///talks/a%20b.mp3#t=83"),
+    ],
+)
+def test_links_open_at_the_second(changes: dict[str, str], link: str) -> None:
+    assert link_to(video(1, **changes), 83.9) == link

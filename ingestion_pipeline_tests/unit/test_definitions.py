@@ -1,0 +1,66 @@
+"""What the Dagster project consists of, and that what a person sees of it is set."""
+
+import dagster as dg
+import pytest
+
+from ingestion_pipeline.definitions import definitions
+from ingestion_pipeline.defs.resources import CpuWhisper, GpuWhisper, whisper_of
+from ingestion_pipeline.settings import Settings
+
+SETTINGS = Settings(_env_file=None, database_url="postgresql://example.org/ingestion")  # type: ignore[call-arg]
+DEFINITIONS = definitions(SETTINGS)
+STEPS = ["raw_audio", "transcripts", "segment_embeddings"]
+
+
+def specs() -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in DEFINITIONS.resolve_all_asset_specs()}
+
+
+def test_definitions_load() -> None:
+    dg.Definitions.validate_loadable(DEFINITIONS)
+
+
+def test_the_assets_are_these_in_this_order() -> None:
+    upstream = {name: [dep.asset_key.to_user_string() for dep in spec.deps] for name, spec in specs().items()}
+    assert upstream == {
+        "video_catalog": [],
+        "raw_audio": ["video_catalog"],
+        "transcripts": ["raw_audio"],
+        "segment_embeddings": ["transcripts"],
+    }
+
+
+@pytest.mark.parametrize("name", ["video_catalog", *STEPS])
+def test_an_asset_is_described(name: str) -> None:
+    spec = specs()[name]
+    assert spec.description
+    assert spec.group_name in {"sources", "videos"}
+    assert spec.kinds
+    assert spec.owners
+
+
+def test_the_jobs_are_these() -> None:
+    repository = DEFINITIONS.get_repository_def()
+    assert set(repository.job_names) - {"__ASSET_JOB"} == {"ingest_video", "list_sources"}
+    job = repository.get_job("ingest_video")
+    assert {node.name for node in job.nodes} == set(STEPS)
+    assert job.executor_def.name == "in_process"
+
+
+def test_each_step_takes_one_video() -> None:
+    partitions = {spec.partitions_def for name, spec in specs().items() if name in STEPS}
+    assert partitions == {dg.DynamicPartitionsDefinition(name="videos")}
+
+
+def test_the_device_selects_the_resource() -> None:
+    cpu = whisper_of(SETTINGS.model_copy(update={"whisper_device": "cpu", "whisper_parallel_models": 4}))
+    gpu = whisper_of(SETTINGS.model_copy(update={"whisper_device": "cuda", "asr_workers": 2}))
+    assert isinstance(cpu, CpuWhisper)
+    assert isinstance(gpu, GpuWhisper)
+    assert (cpu.device, cpu.parallel_models) == ("cpu", 4)
+    assert (gpu.device, gpu.asr_workers) == ("cuda", 2)
+
+
+def test_every_field_of_a_resource_is_described() -> None:
+    for resource in DEFINITIONS.resources.values():
+        assert all(field.description for field in type(resource).model_fields.values()), type(resource)
