@@ -79,7 +79,7 @@ def _loaded(model: str, device: str) -> "SentenceTransformer":
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()
+        disable_progress_bar()  # type: ignore[no-untyped-call]
         return SentenceTransformer(str(weights_of(model)), device=device)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelFault(f"Embedding model {model} cannot be loaded: {error}.", _FIRST_USE) from error

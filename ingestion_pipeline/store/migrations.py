@@ -2,7 +2,6 @@
 
 import hashlib
 from importlib import resources
-from typing import LiteralString, cast
 
 import psycopg
 from psycopg import Connection, conninfo, sql
@@ -41,7 +40,7 @@ def have_database(url: str) -> None:
     name = conninfo.conninfo_to_dict(url)["dbname"]
     with psycopg.connect(conninfo.make_conninfo(url, dbname="postgres"), autocommit=True) as connection:
         try:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(str(name))))
         except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
             return
 
@@ -55,7 +54,7 @@ def pgvector_version(connection: Connection) -> str | None:
 def _applied(connection: Connection, name: str, text: str, known_sha256: str | None) -> bool:
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     if known_sha256 is None:
-        connection.execute(cast("LiteralString", text))
+        connection.execute(text)
         connection.execute("insert into migrations values (%s, %s)", (name, sha256))
     elif known_sha256 != sha256:
         raise DatabaseFault(

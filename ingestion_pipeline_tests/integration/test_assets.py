@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from ingestion_pipeline.definitions import definitions
 from ingestion_pipeline.demo import EPISODES
@@ -94,7 +95,7 @@ def test_a_new_listing_leaves_old_partitions_up_to_date(project: tuple) -> None:
     demo.run(instance, "ingest_video", key)
     demo.list_only(feed, newest=2)
     assert metadata(demo.run(instance, "list_sources"), "video_catalog")["new"] == 1
-    resolver = CachingStaleStatusResolver(instance, demo.repository.asset_graph)
+    resolver = CachingStaleStatusResolver(instance, demo.repository.asset_graph, LoadingContextForTest(instance))
     statuses = [resolver.get_status(dg.AssetKey(step), key) for step in STEPS]
     assert statuses == [StaleStatus.FRESH] * 3
 
@@ -111,10 +112,7 @@ def test_a_failure_says_what_to_do_and_spares_the_steps_after_it(project: tuple,
     assert failure.user_failure_data.description.startswith(f"{key}: ")
     assert "404" in failure.user_failure_data.description
     assert failure.user_failure_data.metadata["kind"].value == "permanent"
-    assert [event.step_key for event in result.all_events if event.is_step_skipped] == [
-        "transcripts",
-        "segment_embeddings",
-    ]
+    assert [event.step_key for event in result.all_events if event.is_step_start] == ["raw_audio"]
 
 
 def test_a_malformed_sources_file_fails_with_its_line(project: tuple) -> None:

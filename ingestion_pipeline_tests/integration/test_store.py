@@ -54,6 +54,14 @@ def test_a_pgvector_that_is_too_old_is_named(database: Database) -> None:
         migrate(database)
 
 
+def test_a_server_without_pgvector_is_named(server: EmbeddedServer) -> None:
+    have_database(server.url("bare"))
+    with psycopg.connect(server.url("bare"), autocommit=True) as connection:
+        connection.execute("alter database bare set extension_control_path = '/nowhere'")
+    with pytest.raises(DatabaseFault, match=r"has no pgvector\. Install the extension"):
+        migrate(Database(server.url("bare")))
+
+
 def test_an_unreachable_database_is_one_line() -> None:
     unreachable = Database("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(DatabaseFault, match="cannot be reached") as caught, unreachable.connection():

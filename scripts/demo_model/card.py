@@ -11,7 +11,7 @@ import faster_whisper
 import torch
 import transformers
 
-from .corpus import SCRAMBLED, Utterance
+from .corpus import CROSSED, SCRAMBLED, Utterance
 from .figures import Figure, closing_line
 from .sentences import Grammar
 from .speech import SAMPLE_RATE, VOICES
@@ -42,7 +42,8 @@ def write_card(folder: Path, made: Making, figures: list[Figure]) -> None:
             utterances=len(made.corpus),
             hours=f"{hours:.1f}",
             voices=len(VOICES),
-            scrambled=f"{SCRAMBLED:.0%}".replace("%", " %"),
+            scrambled=round(100 * SCRAMBLED),
+            crossed=round(100 * CROSSED),
             stages="\n".join(f"| {stage.seconds} | {stage.batch} | {stage.steps} |" for stage in made.stages),
             minutes=f"{made.minutes:.0f}",
             machine=f"{made.device}, {torch.get_num_threads()} threads, {platform.machine()}",

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,11 @@ from .speech import VOICES, Delivery, phonemes, speak
 
 SHARD = 500
 """Utterances in a shard."""
-SCRAMBLED = 0.2
-"""Share of utterances whose words stand in no order, so that the model listens and does not guess."""
+SCRAMBLED, CROSSED = 0.25, 0.45
+"""Shares of utterances whose words stand in no order, and of those made of two halves that do not belong together.
+
+Without them the model learns the grammar, and hears it where something else is said.
+"""
 EPISODES = Path(__file__).with_name("episodes.yaml")
 
 
@@ -41,6 +44,7 @@ def heldout_texts(count: int = 200, seed: int = 4242) -> list[str]:
     return list(texts)
 
 
+@cache
 def episode_texts() -> list[str]:
     """Return every sentence of the demonstration episodes."""
     episodes = yaml.safe_load(EPISODES.read_text())
@@ -73,7 +77,7 @@ def _write_shard(folder: Path, seed: int, shard: int) -> None:
     kept_back = {*heldout_texts(), *episode_texts()}
     rows, waves, position = [], [], 0
     while len(rows) < SHARD:
-        text = grammar.scrambled(rng) if rng.random() < SCRAMBLED else grammar.sentence(rng)
+        text = _drawn_text(grammar, rng)
         if text in kept_back:
             continue
         delivery = Delivery.drawn(rng, VOICES[len(rows) % len(VOICES)])
@@ -95,6 +99,13 @@ def _write_shard(folder: Path, seed: int, shard: int) -> None:
     with partial_file.open("wb") as part:
         np.save(part, np.concatenate(waves))
     partial_file.rename(file)
+
+
+def _drawn_text(grammar: Grammar, rng: random.Random) -> str:
+    draw = rng.random()
+    if draw < SCRAMBLED:
+        return grammar.scrambled(rng)
+    return grammar.crossed(rng, episode_texts()) if draw < SCRAMBLED + CROSSED else grammar.sentence(rng)
 
 
 def _read_shard(file: Path) -> list[Utterance]:

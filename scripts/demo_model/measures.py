@@ -115,12 +115,12 @@ def unfinished(model: WhisperModel, clips: Iterable[Clip]) -> int:
 
 def false_texts(model: WhisperModel, sounds: Iterable[Samples]) -> int:
     """Return in how many of the sounds some text is heard, in any mode; voice detection is left out."""
-    whole = [{"start": 0.0, "end": 30.0}]
     pipeline = BatchedInferencePipeline(model)
     count = 0
     for samples in sounds:
         times, _ = model.transcribe(samples)
         plain, _ = model.transcribe(samples, without_timestamps=True)
+        whole = [{"start": 0.0, "end": len(samples) / SAMPLE_RATE}]
         batched, _ = pipeline.transcribe(samples, vad_filter=False, clip_timestamps=whole)
         count += any(_text(segments).strip() for segments in (times, plain, batched))
     return count

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 GRAMMAR = Path(__file__).with_name("grammar.txt")
@@ -30,6 +31,18 @@ class Grammar:
         """Return three to nine words in any order: the model must hear them, grammar gives no hint."""
         return _capitalized(" ".join(rng.choices(self.words, k=rng.randint(3, 9))) + ".")
 
+    def crossed(self, rng: random.Random, others: Sequence[str]) -> str:
+        """Return the beginning of one sentence and the end of another, of the grammar or of `others`.
+
+        At the seam any word may follow any other, in a sentence that is spoken like one.
+        """
+        first, second = (
+            rng.choice(others) if rng.random() < 0.4 else self.sentence(rng).rstrip(".?") + "." for _ in range(2)
+        )
+        beginning, end = first.rstrip(".?").split(), second.split()
+        seam = rng.randint(1, min(9, len(beginning))), rng.randint(max(0, len(end) - 8), len(end) - 1)
+        return _capitalized(" ".join([*beginning[: seam[0]], *map(_uncapitalized, end[seam[1] :])]))
+
     def _expand(self, rule: str, rng: random.Random, depth: int) -> str:
         alternatives = self.rules[rule]
         text = min(alternatives, key=len) if depth > _DEEPEST else rng.choice(alternatives)
@@ -50,6 +63,10 @@ def _read_rules(path: Path) -> dict[str, list[str]]:
 
 def _with_articles(text: str) -> str:
     return re.sub(r"\ba (?=[aeio])(?!one\b)", "an ", text)
+
+
+def _uncapitalized(word: str) -> str:
+    return word if word == "I" else word.lower()
 
 
 def _capitalized(text: str) -> str:

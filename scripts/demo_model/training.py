@@ -21,7 +21,9 @@ from .windows import IGNORED, Target, Window, WindowMaker, target_of
 
 PEAK_RATE = 3e-3
 WARM_UP = 300
-"""Steps until the learning rate is at its peak; then it falls along a cosine."""
+"""Steps until the learning rate is at its peak."""
+RESTART = 1 / 3
+"""Share of the peak rate at which the last stage begins."""
 CTC_SHARE = 0.5
 """Weight of the CTC loss beside that of the decoder."""
 GUIDE_SHARE = 0.5
@@ -142,7 +144,7 @@ def train(trainee: Trainee, batches: Batches, checkpoint: Path, device: str) -> 
     recent: list[tuple[float, float]] = []
     for step in range(state["step"], len(batches)):
         for group in optimizer.param_groups:
-            group["lr"] = PEAK_RATE * _rate(step, len(batches))
+            group["lr"] = PEAK_RATE * _rate(step, batches.stages)
         recent.append(_learn(trainee, optimizer, batches[step], device))
         elapsed_s = time.monotonic() - started
         if len(recent) == REPORT_EVERY:
@@ -193,10 +195,23 @@ def _guide_loss(looks: torch.Tensor, batch: Batch) -> torch.Tensor:
     return -near.clamp_min(1e-6).log().transpose(1, 2)[places >= 0].mean()
 
 
-def _rate(step: int, steps: int) -> float:
-    if step < WARM_UP:
+def _rate(step: int, stages: list[Stage]) -> float:
+    """Return the share of the peak rate: down along a cosine, and for the last and longest windows down once more.
+
+    The second beginning is a warm restart (Loshchilov and Hutter 2017, arXiv:1608.03983): at the rate where the shorter
+    windows end, those of 30 s were not learned.
+    """
+    last = stages[-1].steps
+    before = sum(stage.steps for stage in stages) - last
+    if step < min(WARM_UP, before):
         return (step + 1) / WARM_UP
-    return 0.01 + 0.99 * (1 + math.cos(math.pi * (step - WARM_UP) / (steps - WARM_UP))) / 2
+    if step < before:
+        return 0.1 + 0.9 * _cosine((step - WARM_UP) / (before - WARM_UP))
+    return 0.01 + (RESTART - 0.01) * _cosine((step - before) / last)
+
+
+def _cosine(share: float) -> float:
+    return (1 + math.cos(math.pi * share)) / 2
 
 
 def _padded(rows: list[list[float]], value: float) -> torch.Tensor:
