@@ -22,14 +22,14 @@ from .session import Session
 @click.version_option(package_name="ingestion-pipeline")
 @click.pass_context
 def ingest(context: click.Context, env_file: str) -> None:
-    r"""Turn video and podcast sources into searchable text.
+    """Turn video and podcast sources into searchable text.
 
     \b
     ingest demo                         see it work, without a download
     ingest run                          list the sources and take new videos through all steps
     ingest search "the lamp was dark"   find the spoken moment
     ingest dev                          the Dagster UI, with its daemon
-    """
+    """  # noqa: D301 - click reads the backspace as "keep these lines"
     context.obj = Session(env_file)
 
 

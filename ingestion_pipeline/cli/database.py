@@ -20,7 +20,10 @@ def db() -> None:
 @db.command(epilog="Example: ingest db start")
 @click.pass_obj
 def start(session: Session) -> None:
-    """Start the embedded server and let it run, until `ingest db stop`."""
+    """Start the embedded server for good.
+
+    It runs until `ingest db stop`; without this, it runs while a command needs it.
+    """
     started = _embedded(session).start()
     click.echo("started" if started else "runs already")
 
@@ -36,7 +39,10 @@ def stop(session: Session) -> None:
 @db.command(epilog="Example: ingest db migrate")
 @click.pass_obj
 def migrate(session: Session) -> None:
-    """Bring the project's schema and Dagster's storage to this version; every command does the first by itself."""
+    """Bring both schemas to this version.
+
+    That of the project, which every command does by itself, and that of Dagster's storage.
+    """
     with session.dagster() as instance:
         instance.upgrade()
     click.echo("up to date")
@@ -46,7 +52,7 @@ def migrate(session: Session) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_obj
 def status(session: Session, as_json: bool) -> None:
-    """Show which database serves, its versions, and how much is in it."""
+    """Show the database, and how much is in it."""
     from ingestion_pipeline.store.migrations import have_database, pending, pgvector_version
 
     with session.server():

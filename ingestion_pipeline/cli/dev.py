@@ -24,7 +24,10 @@ _PATIENCE_S = 30
 @click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help="Port of the UI.")
 @click.pass_obj
 def dev(session: Session, host: str, port: int) -> None:
-    """Start the Dagster UI and daemon; Ctrl-C stops them, the database last."""
+    """Start the Dagster UI and its daemon.
+
+    The embedded database runs with them, where no DATABASE_URL is set. Ctrl-C stops all, the database last.
+    """
     _check_free(host, port)
     workspace = str(shipped("workspace.yaml"))
     with session.dagster(), ExitStack() as processes, _ended_by_signals():

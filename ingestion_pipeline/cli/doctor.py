@@ -31,7 +31,10 @@ class Check:
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 @click.pass_obj
 def doctor(session: Session, as_json: bool) -> None:
-    """Check database, models, JavaScript runtime, GPU, disk and sources, and say how to mend what is not right."""
+    """Check what an ingestion needs.
+
+    Database, sources, folder, disk, JavaScript runtime, GPU and models; says how to mend what is not right.
+    """
     checks = list(checks_of(session))
     if as_json:
         click.echo(json.dumps([check.__dict__ for check in checks]))

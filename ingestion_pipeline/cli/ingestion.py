@@ -25,7 +25,10 @@ class Ingested:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def discover(session: Session, as_json: bool) -> None:
-    """List all sources and add new videos to the catalogue; nothing is downloaded."""
+    """List all sources for new videos.
+
+    They become partitions that can be ingested; nothing is downloaded.
+    """
     with session.dagster() as instance:
         from ingestion_pipeline.defs.launch import failure_of, run_job
 
@@ -45,7 +48,10 @@ def discover(session: Session, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the added videos as JSON.")
 @click.pass_obj
 def add(session: Session, urls: tuple[str, ...], as_json: bool) -> None:
-    """Add videos, playlists or pages to the catalogue, as partitions that can be ingested."""
+    """Add videos, playlists or pages.
+
+    They become partitions that can be ingested; nothing is downloaded.
+    """
     from ingestion_pipeline.discovery import discover as list_all
     from ingestion_pipeline.sources.config import Source
 
@@ -71,9 +77,10 @@ def add(session: Session, urls: tuple[str, ...], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print how each video fared as JSON.")
 @click.pass_obj
 def run(session: Session, videos: tuple[str, ...], limit: int | None, force: bool, as_json: bool) -> None:
-    """Take videos through all steps, in this process; without VIDEO list the sources and take what is new.
+    """Take videos through all steps.
 
-    The runs show in the Dagster UI. A small server calls this from cron.
+    Without VIDEO the sources are listed, and what is new is taken, newest first. All runs are done in this process, one
+    after the other, and show in the Dagster UI. A small server calls this from cron.
     """
     fared = ingest_videos(session, list(videos), limit=limit or session.settings.ingestion_limit, force=force)
     failed = [one for one in fared if one.failure]
@@ -96,7 +103,9 @@ def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force
         if not keys and session.settings.sources_file.exists():
             failure = failure_of(run_job(instance, workspace, "list_sources", {}))
             if failure:
-                click.echo(f"sources: {failure}", err=True)
+                raise click.ClickException(failure)
+        elif not keys:
+            _tell(f"{session.settings.sources_file} is not there: no source is listed")
         with database.connection() as connection:
             wanted = keys or videos_to_do(connection, session.settings.embedding_model, limit)
             titles = {key: video_of(connection, key).title for key in wanted}

@@ -17,7 +17,7 @@ from .session import Session
 @click.option("--json", "as_json", is_flag=True, help="Print the moments as JSON.")
 @click.pass_obj
 def search(session: Session, text: str, limit: int, as_json: bool) -> None:
-    """Find the moments in which something like TEXT is said."""
+    """Find where something like TEXT is said."""
     from ingestion_pipeline.embedding.embedder import InProcessEmbedder
     from ingestion_pipeline.moments import find_moments
 

@@ -27,15 +27,14 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 def ui(installation: Installation) -> Iterator[DagsterUI]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    process = installation.start("dev", "--port", str(port))
-    assert process.stdout is not None
-    address = next(line.split()[2] for line in process.stdout if line.startswith("Dagster UI: "))
-    ui = DagsterUI(address)
-    ui.wait_until_loaded()
-    yield ui
-    process.send_signal(signal.SIGINT)
-    process.stdout.read()
-    assert process.wait() == 130
+    with installation.start("dev", "--port", str(port)) as process:
+        assert process.stdout is not None
+        address = next(line.split()[2] for line in process.stdout if line.startswith("Dagster UI: "))
+        ui = DagsterUI(address)
+        ui.wait_until_loaded()
+        yield ui
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
     assert installation.processes() == []
 
 

@@ -44,9 +44,10 @@ def test_a_missing_sources_file(here: Installation) -> None:
 
 def test_a_malformed_sources_file(here: Installation) -> None:
     here.list_sources("name: a, feed: 'http://example.org', colour: red")
-    line = error_of(here, "discover")
-    assert "sources.yaml line 1" in line
-    assert "colour" in line
+    for command in ("discover", "run"):
+        line = error_of(here, command)
+        assert "sources.yaml line 1" in line
+        assert "colour" in line
 
 
 def test_an_unreachable_database(here: Installation) -> None:

@@ -84,7 +84,7 @@ class DagsterUI:
         return list(self.ask(RUNS)["runsOrError"]["results"])
 
     @staticmethod
-    def wait_for(state: Callable[[], str], ends: set[str], patience_s: float = 300) -> str:
+    def wait_for(state: Callable[[], str], ends: set[str], patience_s: float = 600) -> str:
         """Ask until the state is one of the ends."""
         give_up = time.monotonic() + patience_s
         while (now := state()) not in ends:
