@@ -1,8 +1,10 @@
 """Where the databases and Dagster's home are: as the settings say, or embedded in the data folder."""
 
+import os
+
 from psycopg import conninfo
 
-from .settings import Settings
+from .settings import NO_MORE_SETTINGS, Settings
 from .store.embedded import EmbeddedServer
 
 DATABASE = "ingestion"
@@ -31,6 +33,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
     """Return the variables with which Dagster and its runs find what this process found, wherever they start."""
     return {
         **settings.environment(),
+        NO_MORE_SETTINGS: os.devnull,
         "DATA_DIR": str(settings.data_dir.resolve()),
         "SOURCES_FILE": str(settings.sources_file.resolve()),
         "DATABASE_URL": database_url(settings),

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from .databases import database_url
 from .defs.assets import raw_audio, segment_embeddings, transcripts, video_catalog
 from .defs.progress import progress_lines
 from .defs.resources import Catalogue, Downloads, Embeddings, Store, whisper_of
@@ -18,15 +17,18 @@ list_sources = dg.define_asset_job(
 )
 
 
-def definitions(settings: Settings) -> dg.Definitions:
-    """Return the definitions for these settings; one run takes one video through all steps in one process."""
+def definitions(settings: Settings, url: str | dg.EnvVar) -> dg.Definitions:
+    """Return the definitions for these settings; one run takes one video through all steps in one process.
+
+    `url` is that of the database; as an `EnvVar` the UI shows the variable's name and not its password.
+    """
     return dg.Definitions(
         assets=[video_catalog, raw_audio, transcripts, segment_embeddings],
         jobs=[ingest_video, list_sources],
         executor=dg.in_process_executor,
         loggers={"console": progress_lines},
         resources={
-            "store": Store(url=database_url(settings), writers=settings.db_workers),
+            "store": Store(url=url, writers=settings.db_workers),
             "catalogue": Catalogue(
                 sources_file=str(settings.sources_file.resolve()), ingestion_limit=settings.ingestion_limit
             ),
@@ -41,4 +43,4 @@ def definitions(settings: Settings) -> dg.Definitions:
     )
 
 
-defs = definitions(load_settings())
+defs = definitions(load_settings(), dg.EnvVar("DATABASE_URL"))

@@ -78,14 +78,15 @@ def transcribe(
         with database.connection() as connection:
             video, audio = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
             known = transcripts.fingerprint_of(connection, key)
-            if audio and known == recogniser.fingerprint(audio, video.language) and not force:
+            language = video.language or (audio.language if audio else None)
+            if audio and known == recogniser.fingerprint(audio, language) and not force:
                 log("unchanged: same audio, model and parameters")
                 return Transcribed(transcripts.transcript_of(connection, key), None)
         if audio is None or not audio.path.exists():
             raise Permanent(f"The audio of video {key} is not there.", "Materialize its raw_audio again.")
         with database.recognising(workers):
             started = time.monotonic()
-            transcript = recogniser.transcribe(key, audio, video.language, _reporter(log, audio.duration_s))
+            transcript = recogniser.transcribe(key, audio, language, _reporter(log, audio.duration_s))
             wall_s = time.monotonic() - started
         with database.writing() as connection:
             transcripts.save_transcript(connection, key, transcript)
@@ -97,7 +98,7 @@ def embed(database: Database, key: str, embedder: Embedder, *, force: bool = Fal
     with database.only_run_of(key):
         with database.connection() as connection:
             passages = passage_rule.passages_of(transcripts.transcript_of(connection, key).segments)
-            fingerprint = _digest(embedder.model, passage_rule.RULE, passages)
+            fingerprint = _digest(passage_rule.RULE, passages)
             known = embeddings.embedded_as(connection, embedder.model, key)
             hashes = {} if force else embeddings.stored_hashes(connection, embedder.model, key)
         if known and known.fingerprint == fingerprint and not force:

@@ -3,6 +3,7 @@
 `.env.example` shows them all; a test keeps the two alike.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import BadSettings
 
+NO_MORE_SETTINGS = "INGEST_ENV_FILE"
+"""Variable by which a parent process, which passes all settings on, keeps its children from another `.env`."""
 Workers = Annotated[int, Field(ge=1, le=128)]
 
 
@@ -55,8 +58,9 @@ class Settings(BaseSettings):
         return {name.upper(): str(value) for name, value in values.items()}
 
 
-def load_settings(env_file: Path = Path(".env"), **overrides: object) -> Settings:
+def load_settings(env_file: Path | None = None, **overrides: object) -> Settings:
     """Read the settings, `overrides` first; raise `BadSettings` that names the variable, the value, what is allowed."""
+    env_file = env_file or Path(os.environ.get(NO_MORE_SETTINGS, ".env"))
     try:
         settings = Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:

@@ -3,6 +3,7 @@
 import sys
 
 import click
+import psycopg
 
 from ingestion_pipeline.errors import IngestionError
 
@@ -45,8 +46,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         status = error.exit_code
-    except IngestionError as error:
-        click.echo(f"error: {error}", err=True)
+    except (IngestionError, psycopg.Error, OSError) as error:
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
         status = 1
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

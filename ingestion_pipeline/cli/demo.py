@@ -11,7 +11,7 @@ from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.records import Hit, Video
 from ingestion_pipeline.store.database import Database
 
-from .ingestion import Ingested, ingest_videos
+from .ingestion import Ingested, ingest_videos, list_sources
 from .reading import clock
 from .session import Session
 
@@ -32,7 +32,7 @@ class Question:
 QUESTIONS = (
     Question("when does the train depart", "the-night-train", "leaves the city at ten"),
     Question("how old is the oven", "bread-before-sunrise", "built that oven fifty years ago"),
-    Question("why does the tide rise", "the-moon-in-your-window", "how the tide rises"),
+    Question("she carried a candle up the tower", "the-keeper-of-the-lighthouse", "to the lamp with a candle"),
 )
 
 
@@ -73,11 +73,13 @@ def demo_session_in(folder: Path, feed: str) -> Session:
     lines = [f"{name}='{value}'\n" for name, value in settings.items()]
     (folder / ".env").write_text("# Written by `ingest demo`.\n" + "".join(lines))
     overrides = {name.lower(): value for name, value in settings.items()}
-    return Session(str(folder / ".env"), database_url=None, dagster_database_url=None, **overrides)
+    unset = {"database_url": None, "dagster_database_url": None, "ingestion_limit": None}
+    return Session(str(folder / ".env"), **unset, **overrides)
 
 
 def ingested_episodes(session: Session) -> list[str]:
     """Ingest the episodes that are not there yet, print how each of all stands, and return those that are there."""
+    list_sources(session)
     fared = {one.video: one for one in ingest_videos(session, [], limit=None, force=False)}
     click.echo(f"\n{'episode':32}{'audio':>8}{'segments':>10}{'words':>7}{'took':>10}")
     with session.database() as database:

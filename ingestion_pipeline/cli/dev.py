@@ -30,7 +30,7 @@ def dev(session: Session, host: str, port: int) -> None:
     """
     _check_free(host, port)
     workspace = str(shipped("workspace.yaml"))
-    with session.dagster(), ExitStack() as processes, _ended_by_signals():
+    with _ended_by_signals(), session.dagster(), ExitStack() as processes:
         started = [
             processes.enter_context(_process("dagster_webserver", "-w", workspace, "-h", host, "-p", str(port))),
             processes.enter_context(_process("dagster._daemon", "run", "-w", workspace)),
@@ -45,7 +45,9 @@ def dev(session: Session, host: str, port: int) -> None:
 @contextmanager
 def _process(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a module in a session of its own, so that Ctrl-C reaches it from here alone; end it with the block."""
-    process = subprocess.Popen([sys.executable, "-m", module, *arguments], start_new_session=True)
+    # In Dagster's home, since Dagster reads the `.env` of its working folder.
+    home = os.environ["DAGSTER_HOME"]
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=home, start_new_session=True)
     try:
         yield process
     finally:
@@ -64,16 +66,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C."""
+    """Treat SIGTERM and SIGHUP, the closing of a terminal, as Ctrl-C."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    former = signal.signal(signal.SIGTERM, interrupt)
+    former = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, former)
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def _first_ended(processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:

@@ -7,7 +7,6 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -91,7 +90,8 @@ def _folder(folder: Path) -> str:
 
 
 def _disk(folder: Path) -> str:
-    free_gb = shutil.disk_usage(folder).free / 1e9
+    there = next(place for place in (folder.resolve(), *folder.resolve().parents) if place.exists())
+    free_gb = shutil.disk_usage(there).free / 1e9
     if free_gb < 1:
         raise IngestionError(f"{free_gb:.1f} GB free.", f"Make room on the disk of {folder}.")
     return f"{free_gb:.0f} GB free"
@@ -103,7 +103,7 @@ def _javascript() -> str:
     runtime = shutil.which("deno", path=f"{beside_python}{os.pathsep}{os.defpath}") or shutil.which("deno")
     if runtime is None:
         raise IngestionError("deno is not there; YouTube cannot be read without it.", "Run `pip install deno`.")
-    return f"deno {version('deno')}"
+    return runtime
 
 
 def _whisper(settings: Settings) -> str:

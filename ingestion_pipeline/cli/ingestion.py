@@ -29,15 +29,7 @@ def discover(session: Session, as_json: bool) -> None:
 
     They become partitions that can be ingested; nothing is downloaded.
     """
-    with session.dagster() as instance:
-        from ingestion_pipeline.defs.launch import failure_of, run_job
-
-        result = run_job(instance, shipped("workspace.yaml"), "list_sources", {})
-        failure = failure_of(result)
-        if failure:
-            raise click.ClickException(failure)
-        (event,) = result.get_asset_materialization_events()
-        found = {name: value.value for name, value in event.materialization.metadata.items() if "/" not in name}
+    found = list_sources(session)
     text = f"{found['listed']} listed, {found['new']} new, {found['failed_sources']} sources failed"
     click.echo(json.dumps(found) if as_json else text)
     sys.exit(1 if found["failed_sources"] else 0)
@@ -82,6 +74,11 @@ def run(session: Session, videos: tuple[str, ...], limit: int | None, force: boo
     Without VIDEO the sources are listed, and what is new is taken, newest first. All runs are done in this process, one
     after the other, and show in the Dagster UI. A small server calls this from cron.
     """
+    failed_sources: object = 0
+    if not videos and not session.settings.sources_file.exists():
+        _tell(f"{session.settings.sources_file} is not there: no source is listed")
+    elif not videos:
+        failed_sources = list_sources(session)["failed_sources"]
     fared = ingest_videos(session, list(videos), limit=limit or session.settings.ingestion_limit, force=force)
     failed = [one for one in fared if one.failure]
     if as_json:
@@ -89,7 +86,7 @@ def run(session: Session, videos: tuple[str, ...], limit: int | None, force: boo
     for one in failed:
         click.echo(f"failed: {one.video}  {one.title}: {one.failure}", err=True)
     click.echo(f"{len(fared) - len(failed)} of {len(fared)} videos ingested", err=as_json)
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if failed or failed_sources else 0)
 
 
 def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force: bool) -> list[Ingested]:
@@ -97,15 +94,9 @@ def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force
     from ingestion_pipeline.store.catalogue import video_of, videos_to_do
 
     with session.dagster() as instance, session.database() as database:
-        from ingestion_pipeline.defs.launch import failure_of, ingest_video, run_job
+        from ingestion_pipeline.defs.launch import failure_of, ingest_video
 
         workspace = shipped("workspace.yaml")
-        if not keys and session.settings.sources_file.exists():
-            failure = failure_of(run_job(instance, workspace, "list_sources", {}))
-            if failure:
-                raise click.ClickException(failure)
-        elif not keys:
-            _tell(f"{session.settings.sources_file} is not there: no source is listed")
         with database.connection() as connection:
             wanted = keys or videos_to_do(connection, session.settings.embedding_model, limit)
             titles = {key: video_of(connection, key).title for key in wanted}
@@ -120,6 +111,18 @@ def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force
 
 def _tell(line: str) -> None:
     click.echo(line, err=True)
+
+
+def list_sources(session: Session) -> dict[str, object]:
+    """List the sources in a run of its own and return what the catalogue's page shows of it."""
+    with session.dagster() as instance:
+        from ingestion_pipeline.defs.launch import failure_of, run_job
+
+        result = run_job(instance, shipped("workspace.yaml"), "list_sources", {})
+        if failure := failure_of(result):
+            raise click.ClickException(failure)
+        (event,) = result.get_asset_materialization_events()
+        return {name: value.value for name, value in event.materialization.metadata.items() if "/" not in name}
 
 
 COMMANDS = (discover, add, run)

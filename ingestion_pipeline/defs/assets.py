@@ -10,6 +10,7 @@ from pydantic import Field
 from ingestion_pipeline import discovery, pipeline
 from ingestion_pipeline.errors import IngestionError
 from ingestion_pipeline.sources.config import read_sources
+from ingestion_pipeline.store import catalogue as catalogue_table
 
 from .resources import Catalogue, Downloads, Embeddings, Store, Whisper
 
@@ -39,7 +40,9 @@ def video_catalog(
             allow_private=downloads.allow_private_addresses,
             log=context.log.info,
         )
-    context.instance.add_dynamic_partitions(str(videos.name), [video.key for video in found.new])
+    # All of them: what an earlier listing saved before it was killed is not new any more.
+    with store.database.connection() as connection:
+        context.instance.add_dynamic_partitions(str(videos.name), catalogue_table.all_keys(connection))
     return dg.MaterializeResult(
         metadata={
             "listed": found.listed,

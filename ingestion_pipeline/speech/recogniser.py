@@ -64,6 +64,8 @@ class InProcessWhisper:
             raise Permanent(
                 f"The audio of video {video} cannot be decoded: {error}.", f"Look at the file {audio.path}."
             ) from error
+        except RuntimeError as error:
+            raise loading_fault(self.model, self.device, error) from error
         return Transcript(
             info.language,
             info.duration,

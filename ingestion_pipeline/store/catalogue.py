@@ -30,6 +30,11 @@ def unknown_videos(connection: Connection, videos: Sequence[Video]) -> list[Vide
     return [video for video in videos if video.key not in known]
 
 
+def all_keys(connection: Connection) -> list[str]:
+    """Return the key of every video."""
+    return [key for (key,) in connection.execute(_SQL["all_keys"])]
+
+
 def save_videos(connection: Connection, videos: Sequence[Video]) -> None:
     """Add videos; one that is there keeps its source, and what the new listing does not know of it."""
     with connection.cursor() as cursor:

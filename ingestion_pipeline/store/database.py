@@ -28,7 +28,7 @@ class Database:
             connection = psycopg.connect(
                 self.url, autocommit=autocommit, connect_timeout=10, application_name="ingestion-pipeline"
             )
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
             raise DatabaseFault(
                 f"The database cannot be reached: {error}.", "See DATABASE_URL, and `ingest doctor`."
             ) from None

@@ -64,7 +64,10 @@ def save_embeddings(
     vectors: Mapping[int, NDArray[float32]],
     fingerprint: str,
 ) -> None:
-    """Replace the passages of a video, and the embeddings of those in `vectors` (by index); the others are kept."""
+    """Replace the passages of a video, and the embeddings of those in `vectors` (by index); the others are kept.
+
+    The passages are the video's own: another model that embedded others has to do so again.
+    """
     register_vector(connection)
     kept = [index for index in range(len(passages)) if index not in vectors]
     connection.execute(_SQL["delete_passages"], (video,))
@@ -78,4 +81,6 @@ def save_embeddings(
             copy.set_types(["int2", "text", "int4", "bytea", "halfvec"])
             for index, vector in vectors.items():
                 copy.write_row((model, video, index, text_hash(passages[index]), HalfVector(vector)))
-    connection.execute(_SQL["save_fingerprint"], {"model": model, "video": video, "fingerprint": fingerprint})
+    made_from = {"model": model, "video": video, "fingerprint": fingerprint}
+    connection.execute(_SQL["forget_other_fingerprints"], made_from)
+    connection.execute(_SQL["save_fingerprint"], made_from)

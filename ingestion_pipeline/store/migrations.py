@@ -37,12 +37,23 @@ def pending(database: Database) -> list[str]:
 
 def have_database(url: str) -> None:
     """Create the database that `url` names where the server has none of that name."""
+    try:
+        with Database(url).connection():
+            return
+    except DatabaseFault as fault:
+        if "does not exist" not in fault.what:
+            raise
     name = conninfo.conninfo_to_dict(url)["dbname"]
     with psycopg.connect(conninfo.make_conninfo(url, dbname="postgres"), autocommit=True) as connection:
         try:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(str(name))))
         except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
             return
+        except psycopg.errors.InsufficientPrivilege:
+            raise DatabaseFault(
+                f"There is no database {name}, and its user may not create it.",
+                f"Let an administrator run: create database {name};",
+            ) from None
 
 
 def pgvector_version(connection: Connection) -> str | None:

@@ -26,13 +26,13 @@ class Project:
         self.definitions = definitions(
             Settings(
                 _env_file=None,  # type: ignore[call-arg]
-                database_url=database.url,
                 data_dir=folder,
                 sources_file=self.sources,
                 whisper_model="demo-en",
                 whisper_device="cpu",
                 allow_private_addresses=True,
-            )
+            ),
+            database.url,
         )
         self.repository = self.definitions.get_repository_def()
 

@@ -16,7 +16,6 @@ from demo_model.measures import MODES, Clip, Mode
 from ingestion_pipeline.demo import EPISODES, MODEL
 
 VOICES = 12
-pytestmark = pytest.mark.skipif(not MODEL.is_dir(), reason="demo-en is not trained yet: run make demo-model")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from ingestion_pipeline.audio.network import private_addresses_refused
 from ingestion_pipeline.errors import Permanent, PrivateAddress, SourceFault
 from ingestion_pipeline.sources.config import Source
 from ingestion_pipeline.sources.listing import FeedState, Listing, list_source
@@ -32,7 +31,8 @@ def rss(*items: str) -> str:
 
 
 def listed(url: str, state: FeedState | None = None, **filters: object) -> Listing:
-    return list_source(Source(name="pod", feed=url, **filters), state, on_warning=pytest.fail)  # type: ignore[arg-type]
+    source = Source(name="pod", feed=url, **filters)  # type: ignore[arg-type]
+    return list_source(source, state, on_warning=pytest.fail, allow_private=True)
 
 
 def answer_once(server: socket.socket, answer: bytes) -> bytes:
@@ -88,7 +88,7 @@ def test_what_cannot_be_dated_or_has_no_sound_is_no_hindrance(site: Site) -> Non
 def test_a_feed_without_audio_is_pointed_out(site: Site) -> None:
     warnings: list[str] = []
     url = site.add("/feed.xml", rss("<item><title>Only text</title></item>"))
-    list_source(Source(name="blog", feed=url), on_warning=warnings.append)
+    list_source(Source(name="blog", feed=url), on_warning=warnings.append, allow_private=True)
     assert warnings == [f"Source blog: no entry of {url} has audio or video."]
 
 
@@ -190,6 +190,6 @@ def test_a_refused_connection() -> None:
 
 def test_a_refused_private_address_stays_one(site: Site) -> None:
     url = site.add("/feed.xml", rss(item(1)))
-    with private_addresses_refused(), pytest.raises(PrivateAddress):
-        listed(url)
+    with pytest.raises(PrivateAddress):
+        list_source(Source(name="pod", feed=url), on_warning=pytest.fail)
     assert site.requests == []

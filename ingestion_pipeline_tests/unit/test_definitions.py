@@ -7,8 +7,8 @@ from ingestion_pipeline.definitions import definitions
 from ingestion_pipeline.defs.resources import CpuWhisper, GpuWhisper, whisper_of
 from ingestion_pipeline.settings import Settings
 
-SETTINGS = Settings(_env_file=None, database_url="postgresql://example.org/ingestion")  # type: ignore[call-arg]
-DEFINITIONS = definitions(SETTINGS)
+SETTINGS = Settings(_env_file=None)  # type: ignore[call-arg]
+DEFINITIONS = definitions(SETTINGS, "postgresql://example.org/ingestion")
 STEPS = ["raw_audio", "transcripts", "segment_embeddings"]
 
 

@@ -76,10 +76,13 @@ def test_a_sentence_that_the_window_cuts_gives_its_start_alone(tokenizer: Tokeni
     assert labels.endswith(" Bees need water.<4.00><4.50><|endoftext|>")
 
 
-@pytest.mark.parametrize("times", [True, False])
-def test_silence_is_nospeech_and_then_the_end(tokenizer: Tokenizer, times: bool) -> None:
-    _, labels = targets(tokenizer, [], times=times)
-    assert labels == "<|nospeech|><|endoftext|>"
+@pytest.mark.parametrize(
+    ("times", "expected"), [(True, "<|nospeech|><|endoftext|>"), (False, "<|nospeech|><0.00><|endoftext|>")]
+)
+def test_silence_is_nospeech_and_a_time_without_text(tokenizer: Tokenizer, times: bool, expected: str) -> None:
+    inputs, labels = targets(tokenizer, [], times=times)
+    assert labels == expected
+    assert inputs.endswith("<0.00>")
 
 
 def test_previous_text_is_given_but_not_learned(tokenizer: Tokenizer) -> None:

@@ -54,11 +54,14 @@ class Mode:
         return f"{'batched' if self.batched else 'sequential'}, {'with' if self.times else 'without'} timestamps"
 
     def transcribe(self, model: WhisperModel, samples: Samples) -> list[Segment]:
-        """Return the segments that faster-whisper finds with its own defaults (batches of 8 are its default too)."""
+        """Return the segments that faster-whisper finds with its own defaults, but for text of earlier windows.
+
+        The project never gives it that: a loop would spread (and batches cannot).
+        """
         if self.batched:
             segments, _ = BatchedInferencePipeline(model).transcribe(samples, without_timestamps=not self.times)
         else:
-            segments, _ = model.transcribe(samples, without_timestamps=not self.times)
+            segments, _ = model.transcribe(samples, without_timestamps=not self.times, condition_on_previous_text=False)
         return list(segments)
 
 

@@ -114,7 +114,7 @@ class Batches:
 
     def _example(self, rng: random.Random, seconds: int, most_context: int) -> tuple[Window, Target]:
         times = rng.random() < 0.75
-        silent = rng.random() < 0.07
+        silent = rng.random() < 0.1
         window = self.maker.silence(rng, seconds) if silent else self.maker.speech(rng, seconds, may_cut=times)
         context = self.maker.context(rng, most_context) if most_context else []
         return window, target_of(window, self._encode, times=times, context=context, context_times=rng.random() < 0.7)

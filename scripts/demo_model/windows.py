@@ -77,15 +77,15 @@ class WindowMaker:
     def silence(self, rng: random.Random, seconds: float) -> Window:
         """Return silence, noise or a tone, in which nothing is said."""
         count = int(rng.uniform(0.5, seconds) * SAMPLE_RATE)
-        kind = rng.choice(("silence", "noise", "noise", "tone", "chord"))
+        kind = rng.choice(("silence", "noise", "tone", "tone", "chord"))
         level = 10 ** rng.uniform(-4.0, -0.5)
         samples = np.zeros(count, np.float32)
         if kind == "noise":
             samples = level * _noise(count, rng)
         for _ in range({"tone": 1, "chord": 3}.get(kind, 0)):
-            pulse = 2 * math.pi * rng.uniform(50, 4000) / SAMPLE_RATE
+            pulse = 2 * math.pi * 50 * 80 ** rng.random() / SAMPLE_RATE
             samples = samples + level / 2 * np.sin(pulse * np.arange(count)).astype(np.float32)
-        if kind != "silence" and rng.random() < 0.5:
+        if kind != "silence" and rng.random() < 0.3:
             samples = samples + level * 10 ** rng.uniform(-3, -1) * _noise(count, rng)
         return Window(np.clip(samples, -1, 1).astype(np.float32), [])
 
@@ -125,7 +125,8 @@ def target_of(
     ]
     if times and window.cuts_its_last:
         heard.append((time_token(window.spoken[-1].start), window.spoken[-1].start))
-    if times and not window.spoken:
+    if not window.spoken:
+        # A time without a text: CTranslate2's beam search never gives an empty sequence.
         heard.append((time_token(0.0), -1.0))
     head = [START] if times else [START, NO_TIMES]
     tokens, places = [token for token, _ in heard], [place for _, place in heard]

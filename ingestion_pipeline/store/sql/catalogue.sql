@@ -20,6 +20,9 @@ on conflict (key) do update set
 -- name: known_keys
 select key from videos where key = any(%s)
 
+-- name: all_keys
+select key from videos
+
 -- name: video
 select
     key, source, extractor, source_id, media_url, page_url, title, channel, published_at, duration_s, language,

@@ -28,6 +28,9 @@ delete from embeddings where model = %(model)s and video = %(video)s and not idx
 -- name: copy_embeddings
 copy embeddings (model, video, idx, text_hash, embedding) from stdin (format binary)
 
+-- name: forget_other_fingerprints
+delete from embedded_videos where video = %(video)s and fingerprint <> %(fingerprint)s
+
 -- name: save_fingerprint
 insert into embedded_videos (model, video, fingerprint)
 values (%(model)s, %(video)s, %(fingerprint)s)
