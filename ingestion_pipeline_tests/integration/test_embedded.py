@@ -258,13 +258,15 @@ def test_a_recycled_pid_neither_stops_the_start_nor_is_signalled(server: Embedde
     crash(folder)
     account = (folder / "data").stat().st_uid
     with subprocess.Popen(["sleep", "1000"], user=account if os.geteuid() == 0 else None) as stranger:
-        rewrite_pid(folder / "data" / "postmaster.pid", stranger.pid)
-        rewrite_pid(socket_folder(folder) / ".s.PGSQL.5432.lock", stranger.pid)
-        assert not server.stop()
-        with server.in_use():
-            assert query(server, "select 1") == 1
-        assert stranger.poll() is None
-        stranger.terminate()
+        try:
+            rewrite_pid(folder / "data" / "postmaster.pid", stranger.pid)
+            rewrite_pid(socket_folder(folder) / ".s.PGSQL.5432.lock", stranger.pid)
+            assert not server.stop()
+            with server.in_use():
+                assert query(server, "select 1") == 1
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
 
 
 def test_a_failed_start_gives_the_reason(server: EmbeddedServer, folder: Path) -> None:
