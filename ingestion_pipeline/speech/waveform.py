@@ -1,0 +1,106 @@
+"""Audio files as 16 kHz mono samples, a window at a time: memory does not grow with the length of the file."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+RATE = 16_000
+"""Hz; what Whisper and Silero VAD were trained on."""
+
+
+class Undecodable(ValueError):
+    """Nothing of an audio file can be decoded."""
+
+
+def windows_of(path: Path, seconds: float, start_s: float = 0.0) -> Iterator[Samples]:
+    """Yield the first audio track from `start_s` on, `seconds` at a time, the last window shorter.
+
+    What is damaged is left out. Raises `Undecodable` where nothing can be decoded, `OSError` where the file cannot be
+    read.
+    """
+    with _opened(path) as container:
+        yield from _windows(_resampled(_frames(container, start_s)), round(seconds * RATE))
+
+
+def duration_of(path: Path) -> float | None:
+    """Return the duration (s) that a file says it has, None where it does not say; raises as `windows_of` does."""
+    with _opened(path) as container:
+        return container.duration / av.time_base if container.duration else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[av.container.InputContainer]:
+    try:
+        # Only files: a playlist under an audio name must not make FFmpeg fetch what it lists.
+        with av.open(str(path), options={"protocol_whitelist": "file"}, metadata_errors="ignore") as container:
+            yield container
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise Undecodable(error.strerror) from error
+
+
+def _frames(container: av.container.InputContainer, start_s: float) -> Iterator[av.AudioFrame]:
+    if not container.streams.audio:
+        raise Undecodable("there is no audio track in it")
+    stream = container.streams.audio[0]
+    stream.codec_context.thread_count = 1
+    if start_s:
+        container.seek(int(start_s * av.time_base))
+    decoded = False
+    for packet in _packets(container, stream):
+        try:
+            frames = [frame for frame in packet.decode() if isinstance(frame, av.AudioFrame)]
+        except av.FFmpegError:
+            continue
+        decoded = decoded or bool(frames)
+        yield from frames
+    if not decoded:
+        raise Undecodable("there is no sound in its audio track")
+
+
+def _packets(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator["av.Packet[av.AudioStream]"]:
+    """Yield packets up to the end, or to where a file that was cut off ends."""
+    try:
+        yield from container.demux(stream)
+    except (av.InvalidDataError, av.EOFError):
+        return
+
+
+def _resampled(frames: Iterable[av.AudioFrame]) -> Iterator[Samples]:
+    """Yield the samples of all frames; a format that changes on the way gets a new resampler."""
+    resampler, shape = None, None
+    for frame in frames:
+        found = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or found != shape:
+            yield from _samples(resampler, None)
+            resampler, shape = AudioResampler("flt", "mono", RATE), found
+        frame.pts = None
+        yield from _samples(resampler, frame)
+    yield from _samples(resampler, None)
+
+
+def _samples(resampler: AudioResampler | None, frame: av.AudioFrame | None) -> Iterator[Samples]:
+    if resampler is not None:
+        for resampled in resampler.resample(frame):
+            yield resampled.to_ndarray()[0]
+
+
+def _windows(parts: Iterable[Samples], length: int) -> Iterator[Samples]:
+    held: list[Samples] = []
+    count = 0
+    for part in parts:
+        held.append(part)
+        count += len(part)
+        while count >= length:
+            joined = np.concatenate(held)
+            yield joined[:length]
+            held, count = [joined[length:]], count - length
+    if count:
+        yield np.concatenate(held)
