@@ -43,8 +43,21 @@ class Audio:
 
 
 @dataclass(frozen=True)
+class Word:
+    """One word with the mark that follows it, and how sure the recogniser is of it (0 to 1)."""
+
+    start: float
+    end: float
+    text: str
+    probability: float = 0.0
+
+
+@dataclass(frozen=True)
 class Segment:
-    """One stretch of recognised speech, at best a sentence, with the recogniser's own measures of doubt."""
+    """One stretch of recognised speech, at best a sentence, with the recogniser's own measures of doubt.
+
+    `words` are there only where they were asked for.
+    """
 
     start: float
     end: float
@@ -53,11 +66,15 @@ class Segment:
     compression_ratio: float = 0.0
     no_speech_prob: float = 0.0
     temperature: float = 0.0
+    words: Sequence[Word] = ()
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said in one video; `fingerprint` names audio, model and parameters that it came from."""
+    """What was said in one video; `fingerprint` names audio, model and parameters that it came from.
+
+    Of the `speech_s` in it, `left_out_s` could not be recognised; `decoded_again` chunks took a second try.
+    """
 
     language: str
     duration_s: float
@@ -65,6 +82,8 @@ class Transcript:
     segments: Sequence[Segment]
     model: str
     fingerprint: str = ""
+    decoded_again: int = 0
+    left_out_s: float = 0.0
 
     @property
     def text(self) -> str:

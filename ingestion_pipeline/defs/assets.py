@@ -104,6 +104,8 @@ def transcripts(
             "words": len(transcript.text.split()),
             "seconds": transcript.duration_s,
             "speech_seconds": transcript.speech_s,
+            "left_out_seconds": transcript.left_out_s,
+            "chunks_decoded_again": transcript.decoded_again,
             "preview": dg.MetadataValue.md(preview(transcript.text)),
             "changed": transcribed.changed,
             **speed,

@@ -1,6 +1,5 @@
 """Resources: where the database is, how audio is fetched, which Whisper listens, what embeds."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -65,14 +64,9 @@ class Whisper(ConfigurableResource[None]):
     parallel_models: int = Field(description="parallel decodes over one set of weights (WHISPER_PARALLEL_MODELS)")
     asr_workers: int = Field(description="videos being transcribed at once, over all runs (ASR_WORKERS)")
 
-    @property
-    def threads(self) -> int:
-        """CPU threads of each decode, so that together they do not pass the cores."""
-        return max(1, (os.cpu_count() or 1) // self.parallel_models)
-
     def recogniser(self) -> Recogniser:
         """Return the recogniser; its model loads when first used."""
-        return InProcessWhisper(self.model, self.device, self.compute, self.parallel_models, self.threads)
+        return InProcessWhisper(self.model, self.device, self.compute, self.parallel_models)
 
 
 class GpuWhisper(Whisper):

@@ -8,7 +8,7 @@ RULE = 1
 """Version of the rule below, part of the fingerprint of a video's embeddings."""
 WANTED_S, MOST_S, SILENCE_S = 30.0, 60.0, 5.0
 """A passage ends at the first sentence end after 30 s, before 60 s, and at a silence of over 5 s."""
-_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")  # noqa: RUF001 - the full-width marks are meant
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 
 
 def passages_of(segments: Sequence[Segment]) -> list[Passage]:

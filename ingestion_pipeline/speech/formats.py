@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 from ingestion_pipeline.records import Transcript
 
@@ -30,11 +31,15 @@ def to_txt(transcript: Transcript) -> str:
 
 
 def to_json(transcript: Transcript) -> str:
-    """Return all that is known, times in seconds."""
-    return json.dumps(asdict(transcript), ensure_ascii=False, indent=2) + "\n"
+    """Return all that is known, times in seconds; words only where there are any."""
+    return json.dumps(asdict(transcript, dict_factory=_without_no_words), ensure_ascii=False, indent=2) + "\n"
 
 
 FORMATS: dict[str, Callable[[Transcript], str]] = {"srt": to_srt, "vtt": to_vtt, "txt": to_txt, "json": to_json}
+
+
+def _without_no_words(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in fields if name != "words" or value}
 
 
 def _clock(seconds: float, point: str) -> str:

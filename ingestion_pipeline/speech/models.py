@@ -56,12 +56,11 @@ def check_cuda() -> None:
 
 def loading_fault(model: str, device: str, error: Exception) -> ModelFault:
     """Return what to say about an error of CTranslate2 or of the download."""
-    if "libcublas" in str(error) or "libcudnn" in str(error) or "CUDA" in str(error):
+    if "out of memory" in str(error):
         return ModelFault(
-            f"Whisper model {model} cannot run on {device}: {error}.",
-            _CUDA,
+            f"Whisper model {model} does not fit into the memory of the GPU: {error}.",
+            "Set a smaller WHISPER_MODEL, or end what else uses the GPU.",
         )
-    return ModelFault(
-        f"Whisper model {model} cannot be loaded: {error}.",
-        FIRST_USE,
-    )
+    if any(name in str(error) for name in ("libcublas", "libcudnn", "CUDA")):
+        return ModelFault(f"Whisper model {model} cannot run on {device}: {error}.", _CUDA)
+    return ModelFault(f"Whisper model {model} cannot be loaded: {error}.", FIRST_USE)

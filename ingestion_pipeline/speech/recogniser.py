@@ -1,23 +1,22 @@
-"""Recognisers: the protocol, and faster-whisper loaded in this process."""
+"""Recognisers: the protocol, and the engine in this process."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ingestion_pipeline.errors import Permanent
-from ingestion_pipeline.records import Audio, Segment, Transcript
+from ingestion_pipeline.records import Audio, Transcript
 
-from .models import identity_of, knows_only_english, loading_fault, model_path
+from .models import identity_of, knows_only_english, loading_fault
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
-PARAMETERS = {"beam_size": 5, "vad_filter": True, "condition_on_previous_text": False}
-"""Without conditioning on previous text a loop does not spread."""
-_RULE = 1
-"""Raised when the text changes for the same model and parameters."""
+BEAM = 5
+_RULE = 2
+"""Raised when the text or its segments change for the same audio, model, beam and language."""
 
 
 class Recogniser(Protocol):
@@ -36,79 +35,74 @@ class Recogniser(Protocol):
 
 @dataclass(frozen=True)
 class InProcessWhisper:
-    """faster-whisper in this process; the model loads at the first transcription.
+    """The engine in this process; the model loads at the first transcription.
 
-    `parallel` decodes share one set of weights, each with `threads` CPU threads.
+    `parallel` decodes share one set of weights and the cores.
     """
 
     model: str
     device: str
     compute: str = "auto"
     parallel: int = 1
-    threads: int = 1
 
     def fingerprint(self, audio: Audio, language: str | None) -> str:
-        """Return what a transcript depends on: audio, model, parameters, language."""
-        parts = (audio.sha256, identity_of(self.model), language, sorted(PARAMETERS.items()), _RULE)
+        """Return what a transcript depends on: audio, model, beam, language, our own rules."""
+        parts = (audio.sha256, identity_of(self.model), language, BEAM, _RULE)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def transcribe(
         self, video: str, audio: Audio, language: str | None, progress: Callable[[float], None]
     ) -> Transcript:
-        """Return the transcript; raise `ModelFault` or, where the audio is at fault, `Permanent`."""
-        self._check_language(video, language)
+        """Return the transcript; raise `ModelFault` or, where audio or language are at fault, `Permanent`."""
+        from .decoding import Decoding
+        from .engine import Engine
+        from .language import UNDETERMINED
+        from .waveform import Undecodable
+
+        spoken = self._checked(video, language)
+        model = _loaded(self)
         try:
-            heard, info = _loaded(self).transcribe(str(audio.path), language=language, **PARAMETERS)
-            segments = list(_followed(heard, progress))
-        except (OSError, ValueError, IndexError) as error:
+            spoken = spoken or self._checked(video, _heard_language(model, audio))
+            with Engine(model, workers=self.parallel, videos=1) as engine:
+                found = engine.transcribe(audio.path, Decoding(spoken or "en", BEAM), progress)
+        except (OSError, Undecodable) as error:
             raise Permanent(
                 f"The audio of video {video} cannot be decoded: {error}.", f"Look at the file {audio.path}."
             ) from error
         except RuntimeError as error:
             raise loading_fault(self.model, self.device, error) from error
         return Transcript(
-            info.language,
-            info.duration,
-            info.duration_after_vad,
-            segments,
-            self.model,
-            self.fingerprint(audio, language),
+            language=spoken or UNDETERMINED,
+            duration_s=found.duration_s,
+            speech_s=found.speech_s,
+            segments=found.segments,
+            model=self.model,
+            fingerprint=self.fingerprint(audio, language),
+            decoded_again=found.decoded_again,
+            left_out_s=found.left_out_s,
         )
 
-    def _check_language(self, video: str, language: str | None) -> None:
+    def _checked(self, video: str, language: str | None) -> str | None:
         if language not in {None, "en"} and knows_only_english(self.model):
             raise Permanent(
                 f"Video {video} is in {language!r}, and the model {self.model} knows only English.",
                 "Set WHISPER_MODEL=large-v3-turbo, or another multilingual model.",
             )
+        return language
 
 
 @lru_cache(maxsize=1)
 def _loaded(whisper: InProcessWhisper) -> "WhisperModel":
     """Return the model; the videos of one process share it."""
     try:
-        from faster_whisper import WhisperModel
-
-        return WhisperModel(
-            str(model_path(whisper.model)),
-            device=whisper.device,
-            compute_type=whisper.compute,
-            cpu_threads=whisper.threads,
-            num_workers=whisper.parallel,
-        )
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        from .loading import load_model
+    except (OSError, ImportError) as error:
         raise loading_fault(whisper.model, whisper.device, error) from error
+    return load_model(whisper.model, whisper.device, whisper.compute, whisper.parallel)
 
 
-def _followed(heard: Iterable[Any], progress: Callable[[float], None]) -> Iterator[Segment]:
-    for segment in heard:
-        progress(segment.end)
-        yield Segment(
-            segment.start,
-            segment.end,
-            segment.text.strip(),
-            segment.avg_logprob,
-            segment.compression_ratio,
-            segment.no_speech_prob,
-            segment.temperature,
-        )
+def _heard_language(model: "WhisperModel", audio: Audio) -> str | None:
+    """Return what a vote says; a model without language tokens was trained on English."""
+    from .language import spoken_language
+
+    return spoken_language(model, audio.path) if model.model.is_multilingual else "en"

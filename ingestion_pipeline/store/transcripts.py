@@ -36,9 +36,9 @@ def transcript_of(connection: Connection, video: str) -> Transcript:
     row = connection.execute(_SQL["transcript"], (video,)).fetchone()
     if row is None:
         raise Permanent(f"Video {video} has no transcript.", f"Run `ingest run {video}`.")
-    language, duration_s, speech_s, model, fingerprint = row
+    language, duration_s, speech_s, model, fingerprint, decoded_again, left_out_s = row
     segments = [Segment(*values) for values in connection.execute(_SQL["segments"], (video,))]
-    return Transcript(language, duration_s, speech_s, segments, model, fingerprint)
+    return Transcript(language, duration_s, speech_s, segments, model, fingerprint, decoded_again, left_out_s)
 
 
 def save_transcript(connection: Connection, video: str, transcript: Transcript) -> None:
@@ -53,6 +53,8 @@ def save_transcript(connection: Connection, video: str, transcript: Transcript) 
             "language": transcript.language,
             "duration_s": transcript.duration_s,
             "speech_s": transcript.speech_s,
+            "decoded_again": transcript.decoded_again,
+            "left_out_s": transcript.left_out_s,
         },
     )
     with connection.cursor() as cursor, cursor.copy(_SQL["copy_segments"]) as copy:

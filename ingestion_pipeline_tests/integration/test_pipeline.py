@@ -21,7 +21,7 @@ from ingestion_pipeline_tests.support.web import Site
 
 EPISODE = next(file for file in EPISODES if file.stem == "the-night-train")
 ABOUT = json.loads(EPISODE.with_suffix(".json").read_text())
-DEMO = InProcessWhisper("demo-en", "cpu", "int8", threads=2)
+DEMO = InProcessWhisper("demo-en", "cpu", "int8")
 MINI = InProcessEmbedder(MINILM)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from ingestion_pipeline_tests.support.web import Site
 
 REMOVED = "Video unavailable. This video has been removed by the uploader"
-BOT_CHECK = "Sign in to confirm you’re not a bot. Use --cookies-from-browser or --cookies for the authentication"  # noqa: RUF001 as YouTube writes it
+BOT_CHECK = "Sign in to confirm you’re not a bot. Use --cookies-from-browser or --cookies for the authentication"
 MEMBERS_ONLY = "Join this channel to get access to members-only content like this video, and other exclusive perks."
 UPCOMING = "This live event will begin in 3 hours."
 

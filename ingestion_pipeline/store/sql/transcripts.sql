@@ -21,7 +21,7 @@ on conflict (video) do update set
 select fingerprint from transcripts where video = %s
 
 -- name: transcript
-select language, duration_s, speech_s, model, fingerprint from transcripts where video = %s
+select language, duration_s, speech_s, model, fingerprint, decoded_again, left_out_s from transcripts where video = %s
 
 -- name: segments
 select start_s, end_s, text, avg_logprob, compression_ratio, no_speech_prob, temperature
@@ -33,8 +33,10 @@ order by idx
 delete from transcripts where video = %s
 
 -- name: save_transcript
-insert into transcripts (video, fingerprint, model, language, duration_s, speech_s)
-values (%(video)s, %(fingerprint)s, %(model)s, %(language)s, %(duration_s)s, %(speech_s)s)
+insert into transcripts (video, fingerprint, model, language, duration_s, speech_s, decoded_again, left_out_s)
+values (
+    %(video)s, %(fingerprint)s, %(model)s, %(language)s, %(duration_s)s, %(speech_s)s, %(decoded_again)s, %(left_out_s)s
+)
 
 -- name: copy_segments
 copy segments (video, idx, start_s, end_s, text, avg_logprob, compression_ratio, no_speech_prob, temperature)

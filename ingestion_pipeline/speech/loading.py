@@ -1,0 +1,65 @@
+"""Whisper models loaded for an engine: threads that fit the cores, and a compute type that works."""
+
+import logging
+from collections.abc import Iterator
+
+import joblib
+import numpy as np
+from faster_whisper import WhisperModel
+
+from .decoder import Decoder, mel_of
+from .decoding import Decoding
+from .models import loading_fault, model_path
+from .waveform import RATE
+
+_NEXT_BEST = {"cuda": ("float16", "int8", "float32"), "cpu": ("int8", "float32")}
+_REFUSED = ("compute type", "CUBLAS_STATUS")
+"""What CTranslate2 says where a device cannot compute in a type: when it loads, or when it computes."""
+_LOG = logging.getLogger(__name__)
+
+
+def load_model(model: str, device: str, compute: str, workers: int) -> WhisperModel:
+    """Return one set of weights for `workers` parallel decodes; raise `ModelFault` where it does not load.
+
+    Where `compute` does not work on the device, the next best does, and a warning says so.
+    """
+    threads, first = _threads(workers) if device == "cpu" else 1, None
+    for wanted in _compute_types(device, compute):
+        try:
+            loaded = WhisperModel(
+                str(model_path(model)), device, compute_type=wanted, cpu_threads=threads, num_workers=workers
+            )
+            _try_out(loaded)
+        except (OSError, ValueError, RuntimeError) as error:
+            first = first or error
+            if not any(words in str(error) for words in _REFUSED):
+                break
+            continue
+        if wanted != compute:
+            _LOG.warning("Compute type %s does not work here (%s); %s serves.", compute, first, wanted)
+        return loaded
+    assert first is not None
+    raise loading_fault(model, device, first) from first
+
+
+def _threads(workers: int) -> int:
+    """Return how many CPU threads each worker may have."""
+    cores: int = joblib.cpu_count()
+    if workers > cores:
+        _LOG.warning("%d decode workers on %d cores: more than one a core brings nothing.", workers, cores)
+    return max(1, cores // workers)
+
+
+def _compute_types(device: str, wanted: str) -> Iterator[str]:
+    yield wanted
+    yield from (other for other in _NEXT_BEST[device] if other != wanted)
+
+
+def _try_out(model: WhisperModel) -> None:
+    """Decode a second of silence on a GPU, where an unsupported type is only noticed by what it computes.
+
+    A CPU refuses one when it loads.
+    """
+    if model.model.device == "cuda":
+        silence = mel_of(model, np.zeros(RATE, np.float32))
+        Decoder(model, Decoding("en", beam=1, gated=False, max_tokens=8))([silence], [1.0])
