@@ -48,8 +48,8 @@ class Chunk:
         parts = np.split(frames, np.flatnonzero(np.diff(self.index[frames]) > 1) + 1)
         part = max(parts, key=len)
         shift = float(self.index[part[0]] - part[0]) * FRAME_S
-        start = max(start_s, float(part[0]) * FRAME_S)
-        return start + shift, max(start, min(end_s, float(part[-1] + 1) * FRAME_S)) + shift
+        least, most = float(part[0]) * FRAME_S, float(part[-1] + 1) * FRAME_S
+        return min(max(start_s, least), most) + shift, min(max(end_s, least), most) + shift
 
 
 def chunks_of(speech: Iterable[Speech]) -> Iterator[Chunk]:

@@ -1,0 +1,130 @@
+"""Who is let in, and what is taken next."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from ingestion_pipeline.speech.decoding import Decoding
+from ingestion_pipeline.speech.scheduler import Job, Scheduler, Work
+
+ENGLISH, GERMAN = Decoding("en"), Decoding("de")
+MEL = np.zeros((80, 3000), np.float32)
+
+
+def work(job: Job, number: int = 0, decoding: Decoding = ENGLISH) -> Work:
+    return Work(job, number, decoding, MEL, 30.0)
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as pool:
+        yield pool
+
+
+class Place:
+    """A place in a scheduler, held by a thread of its own until it is left."""
+
+    def __init__(self, scheduler: Scheduler, threads: ThreadPoolExecutor) -> None:
+        self.admitted, self._left = threading.Event(), threading.Event()
+        self._scheduler = scheduler
+        self._done = threads.submit(self._hold)
+
+    def leave(self) -> None:
+        self._left.set()
+        self._done.result()
+
+    def _hold(self) -> None:
+        with self._scheduler.admitted() as self.job:
+            self.admitted.set()
+            self._left.wait()
+
+
+@contextmanager
+def places(scheduler: Scheduler, threads: ThreadPoolExecutor) -> Iterator[Callable[[], Place]]:
+    """Give a function that asks for a place; at the end all are left."""
+    held: list[Place] = []
+
+    def ask() -> Place:
+        held.append(Place(scheduler, threads))
+        return held[-1]
+
+    yield ask
+    for place in held:
+        place.leave()
+
+
+def numbers(taken: list[Work]) -> list[int]:
+    return [one.number for one in taken]
+
+
+def test_a_batch_takes_equal_decodings_in_order() -> None:
+    scheduler = Scheduler(videos=2, workers=1, batch=3)
+    with scheduler.admitted() as one, scheduler.admitted() as other:
+        for number, (job, decoding) in enumerate([(one, ENGLISH), (other, GERMAN), (other, ENGLISH), (one, ENGLISH)]):
+            scheduler.put(work(job, number, decoding))
+        scheduler.put(work(one, 4))
+        assert [numbers(scheduler.take()) for _ in range(3)] == [[0, 2, 3], [1], [4]]
+
+
+def test_a_batch_is_not_waited_for() -> None:
+    scheduler = Scheduler(videos=1, workers=1, batch=16)
+    with scheduler.admitted() as job:
+        scheduler.put(work(job))
+        assert numbers(scheduler.take()) == [0]
+
+
+def test_a_job_that_leaves_takes_its_chunks_with_it() -> None:
+    scheduler = Scheduler(videos=2, workers=1, batch=4)
+    with scheduler.admitted() as staying:
+        with scheduler.admitted() as leaving:
+            for number, job in enumerate([leaving, staying, leaving]):
+                scheduler.put(work(job, number))
+        assert numbers(scheduler.take()) == [1]
+
+
+def test_the_next_video_waits_for_a_place(threads: ThreadPoolExecutor) -> None:
+    scheduler = Scheduler(videos=1, workers=1, batch=1)
+    with places(scheduler, threads) as ask:
+        first = ask()
+        assert first.admitted.wait(10)
+        second = ask()
+        assert not second.admitted.wait(0.05)
+        first.leave()
+        assert second.admitted.wait(10)
+
+
+def test_the_next_video_is_begun_early_when_batches_are_not_filled(threads: ThreadPoolExecutor) -> None:
+    scheduler = Scheduler(videos=1, workers=1, batch=2)
+    with places(scheduler, threads) as ask:
+        first = ask()
+        assert first.admitted.wait(10)
+        for number in range(3):
+            scheduler.put(work(first.job, number))
+        second = ask()
+        scheduler.prepared(first.job)
+        assert not second.admitted.wait(0.05)
+        scheduler.take()
+        assert second.admitted.wait(10)
+
+
+def test_chunks_wait_while_too_many_bytes_do(threads: ThreadPoolExecutor) -> None:
+    scheduler = Scheduler(videos=1, workers=1, batch=1)
+    with scheduler.admitted() as job:
+        large = Work(job, 0, ENGLISH, np.broadcast_to(np.float32(0), (80, 125_000)), 30.0)
+        scheduler.put(large)
+        scheduler.put(large)
+        third = threads.submit(scheduler.put, large)
+        with pytest.raises(TimeoutError):
+            third.result(0.05)
+        scheduler.take()
+        third.result(10)
+
+
+def test_nothing_is_taken_when_closed() -> None:
+    scheduler = Scheduler(videos=1, workers=1, batch=1)
+    scheduler.close()
+    assert scheduler.take() == []
