@@ -14,9 +14,9 @@ from ingestion_pipeline.moments import find_moments, link_to
 from ingestion_pipeline.pipeline import Log
 from ingestion_pipeline.records import Audio, Video
 from ingestion_pipeline.speech.recogniser import InProcessWhisper
-from ingestion_pipeline.store import catalogue
+from ingestion_pipeline.store import catalogue, transcripts
 from ingestion_pipeline.store.database import Database
-from ingestion_pipeline_tests.support.examples import WordEmbedder, video
+from ingestion_pipeline_tests.support.examples import WordEmbedder, transcript, video
 from ingestion_pipeline_tests.support.web import Site
 
 EPISODE = next(file for file in EPISODES if file.stem == "the-night-train")
@@ -91,15 +91,56 @@ def test_a_transcript_without_its_audio_counts_as_done(database: Database, episo
 
 
 def test_only_passages_with_a_new_text_are_embedded(database: Database, episode: Video) -> None:
-    from ingestion_pipeline.store import transcripts
-    from ingestion_pipeline_tests.support.examples import transcript
-
     embedder = WordEmbedder()
     texts = [f"Sentence {number}." for number in range(14)]
     for last, written in (("The end.", 3), ("Another end.", 1)):
-        with database.writing() as connection:
-            transcripts.save_transcript(connection, episode.key, transcript(*texts, last, fingerprint=last))
+        save(database, episode, *texts, last)
         assert pipeline.embed(database, episode.key, embedder, log=print).written == written
+
+
+def test_a_second_model_embeds_all_and_the_first_has_nothing_left_to_do(database: Database, episode: Video) -> None:
+    save(database, episode, *(f"Sentence {number}." for number in range(14)))
+    first, second = WordEmbedder("first"), WordEmbedder("second")
+    for embedder, written in ((first, 2), (second, 2), (first, 0), (second, 0)):
+        embedder.embedded.clear()
+        assert pipeline.embed(database, episode.key, embedder, log=print).written == written
+        assert len(embedder.embedded) == written
+    for embedder in (first, second):
+        assert to_do(database, embedder) == []
+        assert len(find_moments(database, embedder, "Sentence 3.")) == 2
+
+
+def test_a_new_text_is_to_be_embedded_by_each_model(database: Database, episode: Video) -> None:
+    texts = [f"Sentence {number}." for number in range(14)]
+    first, second = WordEmbedder("first"), WordEmbedder("second")
+    save(database, episode, *texts)
+    for embedder in (first, second):
+        pipeline.embed(database, episode.key, embedder, log=print)
+    save(database, episode, *texts[:-1], "The end.")
+    assert to_do(database, first) == to_do(database, second) == [episode.key]
+    assert pipeline.embed(database, episode.key, first, log=print).written == 1
+    assert (to_do(database, first), to_do(database, second)) == ([], [episode.key])
+    assert pipeline.embed(database, episode.key, second, log=print).written == 1
+    assert to_do(database, second) == []
+
+
+def test_a_first_model_that_comes_back_after_a_new_text_embeds_it(database: Database, episode: Video) -> None:
+    first, second = WordEmbedder("first"), WordEmbedder("second")
+    for text, embedder in (("One.", first), ("Two.", second), ("One.", second)):
+        save(database, episode, text)
+        pipeline.embed(database, episode.key, embedder, log=print)
+    assert to_do(database, first) == [episode.key]
+    assert find_moments(database, first, "One.", 1)[0].sentence.text == "One."
+
+
+def save(database: Database, video: Video, *texts: str) -> None:
+    with database.writing() as connection:
+        transcripts.save_transcript(connection, video.key, transcript(*texts, fingerprint=" ".join(texts)))
+
+
+def to_do(database: Database, embedder: WordEmbedder) -> list[str]:
+    with database.connection() as connection:
+        return catalogue.videos_to_do(connection, embedder.model, None)
 
 
 def test_steps_out_of_order_say_what_is_missing(database: Database, episode: Video) -> None:
