@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # With the format in the name, a part is never continued by another format.
 _NAME = "%(format_id).40s.media"
+_NOTE = "total_bytes"
 _REPORT_EVERY_S = 5.0
 
 
@@ -65,7 +66,7 @@ class Watch:
     def _compare(self, total: int | None) -> None:
         """Advertisements change from request to request: a part must not be continued by another recording's rest."""
         self._total = total
-        note = self._partial / "total_bytes"
+        note = self._partial / _NOTE
         if note.exists() and note.read_text() != str(total):
             remove_folder(self._partial)
             raise Transient(f"{self._video.key} has changed since its download was begun.", "The next try begins anew.")
@@ -76,6 +77,11 @@ class Watch:
         if status["status"] == "finished" or now - self._reported_at >= _REPORT_EVERY_S:
             self._reported_at = now
             self._report(_progress_line(status, done, total))
+
+
+def continuable(partial: Path) -> bool:
+    """Tell whether a folder holds a part of a download, be it a byte."""
+    return partial.exists() and any(file.stat().st_size for file in partial.iterdir() if file.name != _NOTE)
 
 
 def download(
