@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from ingestion_pipeline.errors import Deferred, Permanent, Transient
+from ingestion_pipeline.languages import whisper_language
 from ingestion_pipeline.records import Video
 
 from .files import remove_folder
@@ -97,7 +98,7 @@ def download(
     entries = [info] if info is not None and "entries" not in info else list((info or {}).get("entries") or ())
     if not entries:
         raise Permanent(f"{video.key}: there is nothing to download at {video.media_url}.", "Look at the link.")
-    return Path(entries[0]["requested_downloads"][0]["filepath"]), entries[0].get("language")
+    return Path(entries[0]["requested_downloads"][0]["filepath"]), whisper_language(entries[0].get("language"))
 
 
 def _options(video: Video, folder: Path, watch: Watch, warnings: Warnings, allow_private: bool) -> dict[str, Any]:

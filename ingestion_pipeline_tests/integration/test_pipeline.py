@@ -1,6 +1,7 @@
 """The steps of a video with the real thing at every boundary: loopback HTTP, yt-dlp, demo-en, MiniLM, PostgreSQL."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from ingestion_pipeline.speech.recogniser import InProcessWhisper
 from ingestion_pipeline.store import catalogue, transcripts
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline_tests.support.examples import WordEmbedder, transcript, video
+from ingestion_pipeline_tests.support.video_site import SiteVideo, add_video, use_video_site
 from ingestion_pipeline_tests.support.web import Site
 
 EPISODE = next(file for file in EPISODES if file.stem == "the-night-train")
@@ -158,6 +160,44 @@ def test_another_language_than_the_models_is_refused(database: Database, episode
     pipeline.fetch(database, episode.key, Downloader(tmp_path), log=print)
     with pytest.raises(Permanent, match=r"knows only English\. Set WHISPER_MODEL=large-v3-turbo"):
         pipeline.transcribe(database, episode.key, DEMO, 1, log=print)
+
+
+@pytest.fixture
+def in_a_language(database: Database, site: Site) -> Callable[[str | None, str | None], str]:
+    """Return a function that adds a video with these languages of its catalogue entry and of its track."""
+    use_video_site()
+
+    def add(listed: str | None, track: str | None) -> str:
+        url = add_video(site, SiteVideo("train", language=track), EPISODE.read_bytes())
+        one = video(2, media_url=url, language=listed)
+        with database.writing() as connection:
+            catalogue.save_videos(connection, [one])
+        return one.key
+
+    return add
+
+
+@pytest.mark.parametrize(("listed", "track", "spoken"), [(None, "de-AT", "de"), ("fr", "en", "fr")])
+def test_the_language_of_the_track_counts_where_the_catalogue_says_none(
+    database: Database,
+    tmp_path: Path,
+    in_a_language: Callable[[str | None, str | None], str],
+    listed: str | None,
+    track: str,
+    spoken: str,
+) -> None:
+    key = in_a_language(listed, track)
+    pipeline.fetch(database, key, Downloader(tmp_path), log=print)
+    with pytest.raises(Permanent, match=f"Video {key} is in '{spoken}', and the model demo-en knows only English"):
+        pipeline.transcribe(database, key, DEMO, 1, log=print)
+
+
+def test_a_track_in_a_language_that_whisper_does_not_know_is_transcribed(
+    database: Database, tmp_path: Path, in_a_language: Callable[[str | None, str | None], str]
+) -> None:
+    key = in_a_language(None, "tlh")
+    pipeline.fetch(database, key, Downloader(tmp_path), log=print)
+    assert pipeline.transcribe(database, key, DEMO, 1, log=print).transcript.language == "en"
 
 
 def test_a_model_that_is_not_there_is_named(database: Database, episode: Video, tmp_path: Path) -> None:
