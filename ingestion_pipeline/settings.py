@@ -7,14 +7,33 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import BadSettings
 
 NO_MORE_SETTINGS = "INGEST_ENV_FILE"
 """Variable by which a parent process, which passes all settings on, keeps its children from another `.env`."""
+_SECRETS = {"database_url", "dagster_database_url"}
+"""What may hold a password, and is not repeated in an error."""
+
+
+def _postgres_address(url: str) -> str:
+    """Refuse what PostgreSQL's library would not read, or read otherwise than meant, and then quote with password."""
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError:
+        parts = {}
+    misread = "@" in f"{parts.get('host', '')}{parts.get('dbname', '')}"
+    if misread or not parts.get("dbname") or not url.startswith(("postgresql://", "postgres://")):
+        raise ValueError("not an address such as postgresql://user:password@host:5432/name, with %40 for @, %2F for /")
+    return url
+
+
 Workers = Annotated[int, Field(ge=1, le=128)]
+PostgresAddress = Annotated[str, AfterValidator(_postgres_address)]
 
 
 class Settings(BaseSettings):
@@ -41,10 +60,10 @@ class Settings(BaseSettings):
     )
     sources_file: Path = Field(Path("sources.yaml"), description="what to ingest")
     data_dir: Path = Field(Path("data"), description="audio, logs and the embedded database")
-    database_url: str | None = Field(
+    database_url: PostgresAddress | None = Field(
         None, description="PostgreSQL 15 or newer with pgvector 0.8 or newer, direct connection; empty: embedded"
     )
-    dagster_database_url: str | None = Field(
+    dagster_database_url: PostgresAddress | None = Field(
         None, description="Dagster's own storage; empty: database <name>_dagster on the same server"
     )
     max_audio_mb: Annotated[int, Field(ge=1)] = Field(2048, description="larger downloads are refused, in MB")
@@ -65,9 +84,10 @@ def load_settings(env_file: Path | None = None, **overrides: object) -> Settings
         settings = Settings(_env_file=env_file, **overrides)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]).upper()
+        name, message = str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
+        shown = name.upper() if name in _SECRETS else f"{name.upper()}={first['input']}"
         raise BadSettings(
-            f"{name}={first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}.",
+            f"{shown}: {message[0].lower()}{message[1:]}.",
             f"Change it in the environment or in {env_file}.",
         ) from None
     except UnicodeDecodeError:

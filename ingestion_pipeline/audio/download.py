@@ -12,7 +12,7 @@ from .failures import classified
 from .files import causes, describe, disk_faults, put_in_place, remove_folder
 from .network import is_web_address, private_addresses_refused
 from .probe import Probe, probe
-from .ytdlp import Warnings, Watch, download
+from .ytdlp import Warnings, Watch, continuable, download
 
 LOCAL = "folder"
 """The extractor of local files: used where they are, never copied."""
@@ -83,10 +83,9 @@ def _probed(video: Video, file: Path) -> Probe:
 def _removed_unless_continuable(partial: Path) -> Iterator[None]:
     try:
         yield
-    except (Transient, Breaker):
-        raise
-    except Exception:
-        remove_folder(partial)
+    except Exception as error:
+        if not isinstance(error, Transient | Breaker) or not continuable(partial):
+            remove_folder(partial)
         raise
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from ingestion_pipeline.errors import Deferred, Permanent, Transient
+from ingestion_pipeline.languages import whisper_language
 from ingestion_pipeline.records import Video
 
 from .files import remove_folder
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 # With the format in the name, a part is never continued by another format.
 _NAME = "%(format_id).40s.media"
+_NOTE = "total_bytes"
 _REPORT_EVERY_S = 5.0
 
 
@@ -65,7 +67,7 @@ class Watch:
     def _compare(self, total: int | None) -> None:
         """Advertisements change from request to request: a part must not be continued by another recording's rest."""
         self._total = total
-        note = self._partial / "total_bytes"
+        note = self._partial / _NOTE
         if note.exists() and note.read_text() != str(total):
             remove_folder(self._partial)
             raise Transient(f"{self._video.key} has changed since its download was begun.", "The next try begins anew.")
@@ -76,6 +78,11 @@ class Watch:
         if status["status"] == "finished" or now - self._reported_at >= _REPORT_EVERY_S:
             self._reported_at = now
             self._report(_progress_line(status, done, total))
+
+
+def continuable(partial: Path) -> bool:
+    """Tell whether a folder holds a part of a download, be it a byte."""
+    return partial.exists() and any(file.stat().st_size for file in partial.iterdir() if file.name != _NOTE)
 
 
 def download(
@@ -91,7 +98,7 @@ def download(
     entries = [info] if info is not None and "entries" not in info else list((info or {}).get("entries") or ())
     if not entries:
         raise Permanent(f"{video.key}: there is nothing to download at {video.media_url}.", "Look at the link.")
-    return Path(entries[0]["requested_downloads"][0]["filepath"]), entries[0].get("language")
+    return Path(entries[0]["requested_downloads"][0]["filepath"]), whisper_language(entries[0].get("language"))
 
 
 def _options(video: Video, folder: Path, watch: Watch, warnings: Warnings, allow_private: bool) -> dict[str, Any]:

@@ -66,12 +66,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Treat SIGTERM and SIGHUP, the closing of a terminal, as Ctrl-C."""
+    """Treat SIGTERM and SIGHUP, the closing of a terminal, as Ctrl-C; one that is ignored, as under nohup, stays so."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    former = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    heeded = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    former = {number: signal.signal(number, interrupt) for number in heeded}
     try:
         yield
     finally:

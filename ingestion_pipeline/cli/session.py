@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion_pipeline.databases import child_environment, dagster_database_url, database_url, embedded_server
-from ingestion_pipeline.errors import BadSettings
+from ingestion_pipeline.errors import BadSettings, DatabaseFault
 from ingestion_pipeline.settings import Settings, load_settings
 from ingestion_pipeline.store.database import Database
 
@@ -44,18 +44,28 @@ class Session:
     @contextmanager
     def dagster(self) -> Iterator["DagsterInstance"]:
         """Give Dagster's instance, on a database of its own; children find it by the environment."""
-        from ingestion_pipeline.store.migrations import have_database
-
         with self.database():
             environment = child_environment(self.settings)
             have_home(environment)
-            if not self.settings.dagster_database_url:
-                have_database(dagster_database_url(self.settings).replace("postgresql+psycopg2", "postgresql"))
+            self._check_dagster_database()
             os.environ.update(environment)
             from dagster import DagsterInstance
 
             with DagsterInstance.get() as instance:
                 yield instance
+
+    def _check_dagster_database(self) -> None:
+        """Raise `DatabaseFault` where Dagster's database cannot be reached; unless it was named, it is created."""
+        from ingestion_pipeline.store.migrations import have_database
+
+        url = dagster_database_url(self.settings).replace("postgresql+psycopg2", "postgresql")
+        if not self.settings.dagster_database_url:
+            return have_database(url)
+        try:
+            with Database(url).connection():
+                return None
+        except DatabaseFault as fault:
+            raise DatabaseFault(f"Dagster's storage: {fault.what}", "See DAGSTER_DATABASE_URL.") from None
 
     @contextmanager
     def server(self) -> Iterator[None]:

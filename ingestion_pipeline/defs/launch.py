@@ -5,12 +5,12 @@ from pathlib import Path
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableRepository
-from dagster._core.events import RunFailureReason
 from dagster._core.execution.api import execute_run
 from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from .assets import videos
+from .progress import was_interrupted
 
 
 def run_job(
@@ -30,7 +30,7 @@ def run_job(
         job_code_origin=job.get_python_origin(),
     )
     result = execute_run(job, run, instance)
-    if any(_was_interrupted(event) for event in result.all_events):
+    if any(was_interrupted(event) for event in result.all_events):
         raise KeyboardInterrupt
     return result
 
@@ -54,11 +54,6 @@ def failure_of(result: dg.JobExecutionResult) -> str | None:
         if failure and failure.error:
             return (failure.error.cause or failure.error).message.strip().splitlines()[-1]
     return None if result.success else "The run failed; see its page in the UI."
-
-
-def _was_interrupted(event: dg.DagsterEvent) -> bool:
-    """Tell whether Ctrl-C ended the run: Dagster makes a failure of it."""
-    return event.is_job_failure and event.job_failure_data.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION
 
 
 def _origin(workspace: Path, repository: ReconstructableRepository, job_name: str) -> RemoteJobOrigin:

@@ -4,6 +4,8 @@ import logging
 import sys
 
 import dagster as dg
+from dagster._core.events import RunFailureReason
+from dagster._core.execution.plan.objects import ErrorSource
 
 
 @dg.logger(config_schema={}, description="one short line for each step's own messages")
@@ -14,9 +16,23 @@ def progress_lines(_: dg.InitLoggerContext) -> logging.Logger:
     logger.propagate = False
     if not logger.handlers:
         handler = logging.StreamHandler(sys.stderr)
+        handler.addFilter(_is_news)
         handler.setFormatter(_OneLine("%(asctime)s  %(message)s", "%H:%M:%S"))
         logger.addHandler(handler)
     return logger
+
+
+def was_interrupted(event: dg.DagsterEvent) -> bool:
+    """Tell whether Ctrl-C ended a step or its run: Dagster makes a failure of each."""
+    if event.is_step_failure:
+        return event.step_failure_data.error_source == ErrorSource.INTERRUPT
+    return event.is_job_failure and event.job_failure_data.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell whether a record is worth a line; of an interruption the command itself tells."""
+    event = getattr(record, "dagster_meta", {}).get("dagster_event")
+    return event is None or not was_interrupted(event)
 
 
 class _OneLine(logging.Formatter):

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_v
 from pydantic.dataclasses import dataclass
 
 from ingestion_pipeline.errors import BadSettings
+from ingestion_pipeline.languages import whisper_language
 
 _REMEDY = "Correct it; sources.example.yaml shows what a source may hold."
 
@@ -34,6 +35,13 @@ def _regular_expression(pattern: str) -> str:
     return pattern
 
 
+def _spoken(tag: str) -> str:
+    language = whisper_language(tag)
+    if language is None:
+        raise ValueError(f"{tag} is not a language that Whisper knows, such as en")
+    return language
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -53,7 +61,7 @@ class Source:
     shorts: bool = True
     live: bool = True
     newest: Annotated[int, Field(ge=1)] | None = None
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    language: Annotated[str, AfterValidator(_spoken)] | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

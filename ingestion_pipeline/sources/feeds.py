@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ingestion_pipeline.errors import IngestionError, Permanent, SourceFault
+from ingestion_pipeline.languages import whisper_language
 from ingestion_pipeline.records import Video
 
 from .config import Source
@@ -99,7 +100,7 @@ def _episode(source: Source, channel: Mapping[str, Any], entry: Mapping[str, Any
             channel=clean_title(_plain(channel.get("title_detail"))),
             published_at=_published(entry),
             duration_s=parse_duration(str(entry.get("itunes_duration") or "")),
-            language=source.language or _language(channel),
+            language=source.language or whisper_language(channel.get("language")),
         )
     ]
 
@@ -140,8 +141,3 @@ def _published(entry: Mapping[str, Any]) -> datetime | None:
         return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def _language(channel: Mapping[str, Any]) -> str | None:
-    match = re.match(r"[a-z]{2,3}(?![a-z])", str(channel.get("language") or "").strip().lower())
-    return match[0] if match else None

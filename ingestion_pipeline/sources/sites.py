@@ -7,6 +7,7 @@ from typing import Any
 
 from ingestion_pipeline.audio.ytdlp import youtube_dl
 from ingestion_pipeline.errors import IngestionError, SourceFault
+from ingestion_pipeline.languages import whisper_language
 from ingestion_pipeline.records import Video
 
 from .config import Source
@@ -125,7 +126,7 @@ def _video(source: Source, entry: Info, parent: Info) -> Video:
         channel=clean_title(_first(entry, "channel", "uploader") or _first(parent, "channel", "uploader")),
         published_at=_published(entry),
         duration_s=entry.get("duration"),
-        language=source.language or entry.get("language"),
+        language=source.language or whisper_language(entry.get("language")),
         live_status=_live_status(entry),
     )
 

@@ -7,6 +7,7 @@ from typing import LiteralString
 
 import psycopg
 from psycopg import Connection, Cursor
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from ingestion_pipeline.errors import DatabaseFault
@@ -32,7 +33,7 @@ class Database:
             raise DatabaseFault(
                 f"The database cannot be reached: {error}.", "See DATABASE_URL, and `ingest doctor`."
             ) from None
-        with connection:
+        with connection, _ended_with_its_query(connection):
             yield connection
 
     @contextmanager
@@ -56,6 +57,18 @@ class Database:
         with self.connection(autocommit=True) as connection:
             connection.execute("select pg_advisory_lock(%s, hashtext(%s))", (_VIDEOS, video))
             yield
+
+
+@contextmanager
+def _ended_with_its_query(connection: Connection) -> Iterator[None]:
+    """End a query that is interrupted: psycopg does so at a KeyboardInterrupt, but Dagster makes another of it."""
+    try:
+        yield
+    except BaseException:
+        if connection.info.transaction_status == TransactionStatus.ACTIVE:
+            connection.cancel_safe()
+            connection.close()
+        raise
 
 
 def _take_any(cursor: Cursor[TupleRow], lock: LiteralString, namespace: int, slots: int) -> None:

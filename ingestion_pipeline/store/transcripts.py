@@ -42,7 +42,7 @@ def transcript_of(connection: Connection, video: str) -> Transcript:
 
 
 def save_transcript(connection: Connection, video: str, transcript: Transcript) -> None:
-    """Replace the transcript of a video."""
+    """Replace the transcript of a video; until it is embedded, the video is one that waits."""
     connection.execute(_SQL["delete_transcript"], (video,))
     connection.execute(
         _SQL["save_transcript"],

@@ -1,8 +1,12 @@
 """`ingest dev`: webserver and daemon as a person starts them, a backfill from the UI, and what is left afterwards."""
 
+import re
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -25,17 +29,25 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 @pytest.fixture(scope="module")
 def ui(installation: Installation) -> Iterator[DagsterUI]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with installation.start("dev", "--port", str(port)) as process:
-        assert process.stdout is not None
-        address = next(line.split()[2] for line in process.stdout if line.startswith("Dagster UI: "))
+    with dev(installation) as (process, address):
         ui = DagsterUI(address)
         ui.wait_until_loaded()
         yield ui
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
     assert installation.processes() == []
+
+
+@contextmanager
+def dev(
+    installation: Installation, hangup: signal.Handlers = signal.SIG_DFL
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start `ingest dev` on a free port; give its process and the address that it prints once it serves."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with installation.start("dev", "--port", str(port), hangup=hangup) as process:
+        assert process.stdout is not None
+        yield process, next(line.split()[2] for line in process.stdout if line.startswith("Dagster UI: "))
 
 
 def test_a_backfill_of_all_episodes_from_the_ui(installation: Installation, ui: DagsterUI) -> None:
@@ -58,3 +70,22 @@ def test_a_run_of_the_command_line_shows_and_can_be_executed_again(ui: DagsterUI
     runs = [run for run in ui.runs() if run["jobName"] == "ingest_video"]
     assert runs[-1]["status"] == "SUCCESS"
     assert ui.execute_again(runs[-1]["runId"]) == "SUCCESS"
+
+
+def test_a_terminal_that_is_closed_stops_all(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    with dev(installation) as (process, _):
+        process.send_signal(signal.SIGHUP)
+        assert process.wait() == 130
+    assert installation.processes() == []
+
+
+def test_under_nohup_a_terminal_may_be_closed(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    with dev(installation, hangup=signal.SIG_IGN) as (process, _):
+        ignored = re.search(r"SigIgn:\s*(\w+)", Path(f"/proc/{process.pid}/status").read_text())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 130
+    assert ignored
+    assert int(ignored[1], 16) & 1 << signal.SIGHUP - 1
+    assert installation.processes() == []

@@ -72,6 +72,11 @@ def refused(site_url: str, folder: Path, kind: type[IngestionError], **more: int
     return caught.value
 
 
+def parts_in(folder: Path) -> list[str]:
+    """Return the names of the folders of downloads that were begun."""
+    return [path.name for path in (folder / ".partial").iterdir()]
+
+
 def test_an_episode_is_downloaded_as_it_is(site: Site, tmp_path: Path) -> None:
     lines: list[str] = []
     audio = fetch(episode(site.add("/1.opus", OPUS, "audio/ogg")), tmp_path, progress=lines.append)
@@ -123,12 +128,14 @@ def test_a_key_that_is_no_file_name_is_refused(site: Site, tmp_path: Path, key: 
 def test_the_status_decides_on_the_kind(site: Site, tmp_path: Path, status: int, kind: type[IngestionError]) -> None:
     error = refused(site.add("/1.opus", b"", "text/plain", status=status), tmp_path, kind)
     assert f"HTTP Error {status}" in error.what
+    assert parts_in(tmp_path) == []
 
 
 def test_a_server_that_is_not_there_is_tried_again_later(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     refused(f"http://127.0.0.1:{port}/1.opus", tmp_path, Transient)
+    assert parts_in(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -176,6 +183,7 @@ def test_a_connection_that_always_breaks_is_tried_again_later_and_leaves_nothing
     headers = f"HTTP/1.0 200 OK\r\nContent-Type: audio/ogg\r\nContent-Length: {len(OPUS)}\r\n\r\n"
     with raw_server(headers.encode() + OPUS[:50_000]) as url:
         refused(url, tmp_path, Transient)
+    assert parts_in(tmp_path) == ["pod-1"]
 
 
 class raw_server(closing[socket.socket]):  # noqa: N801 - a context manager

@@ -43,7 +43,7 @@ def files_in(folder: Path) -> list[str]:
 
 
 def test_a_video_is_downloaded_and_its_language_kept(site: Site, tmp_path: Path) -> None:
-    audio = fetch(add_video(site, SiteVideo("v1", language="de"), OPUS), tmp_path)
+    audio = fetch(add_video(site, SiteVideo("v1", language="de-CH"), OPUS), tmp_path)
     assert audio.path.read_bytes() == OPUS
     assert audio.language == "de"
     assert files_in(tmp_path) == ["site-1.opus"]

@@ -1,14 +1,16 @@
 """Bad input at the command line: one line that names the thing and the remedy, a status, nothing half-written."""
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.store.database import Database
-from ingestion_pipeline_tests.support.installation import Installation
+from ingestion_pipeline_tests.support.installation import Installation, dagster_url_of
 from ingestion_pipeline_tests.support.web import Site
 
 
@@ -88,6 +90,46 @@ def test_one_failure_does_not_stop_the_others(here: Installation, site: Site) ->
     assert "is text, not audio" in done.stderr
     assert "Traceback" not in done.stderr
     assert [file.name for file in (here.folder / "data" / "audio").iterdir() if file.is_file()] == [f"{keys[1]}.opus"]
+
+
+def test_a_source_that_fails_spoils_the_status_and_not_the_others(here: Installation, site: Site) -> None:
+    good = f"name: good, url: '{site.add('/bread.opus', EPISODES[0].read_bytes(), 'audio/ogg')}'"
+    here.list_sources(f"name: lost, feed: '{site.url}/feed.xml'", good)
+    for command, printed in (("discover", "1 listed, 1 new, 1 sources failed"), ("run", "1 of 1 videos ingested")):
+        done = here.run(command)
+        assert (done.returncode, done.stdout) == (1, f"{printed}\n")
+        assert "Source lost: " in done.stderr
+        assert "404" in done.stderr
+    here.list_sources(good)
+    assert here.run("run").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DAGSTER_DATABASE_URL"])
+def test_the_password_of_an_unreachable_database_is_in_no_error(here: Installation, name: str) -> None:
+    here.environment[name] = "postgresql://me:hunter2@127.0.0.1:1/none"
+    assert "database cannot be reached" in error_of(here, "run")
+    assert "hunter2" not in here.run("run").stderr
+
+
+def test_the_password_of_the_database_is_in_no_record_of_dagster(
+    here: Installation, database: Database, site: Site
+) -> None:
+    """Not in the configuration of a run, in its job, or in its failure: all of them show in the UI."""
+    here.environment["DATABASE_URL"] = database.url.replace("@", ":hunter2@")
+    here.list_sources(f"name: bad, url: '{site.add('/bad.opus', b'this is not audio', 'audio/ogg')}'")
+    assert here.run("run").returncode == 1
+    records = records_of_dagster(database)
+    assert "is text, not audio" in records
+    assert '"DATABASE_URL"' in records.replace("\\", "")
+    assert "hunter2" not in records
+
+
+def records_of_dagster(database: Database) -> str:
+    """Return all that Dagster has stored of its runs: they, their events, and the jobs and configuration defaults."""
+    with psycopg.connect(dagster_url_of(database)) as connection:
+        rows = connection.execute("select run_body from runs union all select event from event_logs").fetchall()
+        snapshots = connection.execute("select snapshot_body from snapshots").fetchall()
+    return "\n".join([*(text for (text,) in rows), *(zlib.decompress(body).decode() for (body,) in snapshots)])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -1,6 +1,7 @@
 """The steps of a video with the real thing at every boundary: loopback HTTP, yt-dlp, demo-en, MiniLM, PostgreSQL."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from ingestion_pipeline.moments import find_moments, link_to
 from ingestion_pipeline.pipeline import Log
 from ingestion_pipeline.records import Audio, Video
 from ingestion_pipeline.speech.recogniser import InProcessWhisper
-from ingestion_pipeline.store import catalogue
+from ingestion_pipeline.store import catalogue, transcripts
 from ingestion_pipeline.store.database import Database
-from ingestion_pipeline_tests.support.examples import WordEmbedder, video
+from ingestion_pipeline_tests.support.examples import WordEmbedder, transcript, video
+from ingestion_pipeline_tests.support.video_site import SiteVideo, add_video, use_video_site
 from ingestion_pipeline_tests.support.web import Site
 
 EPISODE = next(file for file in EPISODES if file.stem == "the-night-train")
@@ -91,15 +93,56 @@ def test_a_transcript_without_its_audio_counts_as_done(database: Database, episo
 
 
 def test_only_passages_with_a_new_text_are_embedded(database: Database, episode: Video) -> None:
-    from ingestion_pipeline.store import transcripts
-    from ingestion_pipeline_tests.support.examples import transcript
-
     embedder = WordEmbedder()
     texts = [f"Sentence {number}." for number in range(14)]
     for last, written in (("The end.", 3), ("Another end.", 1)):
-        with database.writing() as connection:
-            transcripts.save_transcript(connection, episode.key, transcript(*texts, last, fingerprint=last))
+        save(database, episode, *texts, last)
         assert pipeline.embed(database, episode.key, embedder, log=print).written == written
+
+
+def test_a_second_model_embeds_all_and_the_first_has_nothing_left_to_do(database: Database, episode: Video) -> None:
+    save(database, episode, *(f"Sentence {number}." for number in range(14)))
+    first, second = WordEmbedder("first"), WordEmbedder("second")
+    for embedder, written in ((first, 2), (second, 2), (first, 0), (second, 0)):
+        embedder.embedded.clear()
+        assert pipeline.embed(database, episode.key, embedder, log=print).written == written
+        assert len(embedder.embedded) == written
+    for embedder in (first, second):
+        assert to_do(database, embedder) == []
+        assert len(find_moments(database, embedder, "Sentence 3.")) == 2
+
+
+def test_a_new_text_is_to_be_embedded_by_each_model(database: Database, episode: Video) -> None:
+    texts = [f"Sentence {number}." for number in range(14)]
+    first, second = WordEmbedder("first"), WordEmbedder("second")
+    save(database, episode, *texts)
+    for embedder in (first, second):
+        pipeline.embed(database, episode.key, embedder, log=print)
+    save(database, episode, *texts[:-1], "The end.")
+    assert to_do(database, first) == to_do(database, second) == [episode.key]
+    assert pipeline.embed(database, episode.key, first, log=print).written == 1
+    assert (to_do(database, first), to_do(database, second)) == ([], [episode.key])
+    assert pipeline.embed(database, episode.key, second, log=print).written == 1
+    assert to_do(database, second) == []
+
+
+def test_a_first_model_that_comes_back_after_a_new_text_embeds_it(database: Database, episode: Video) -> None:
+    first, second = WordEmbedder("first"), WordEmbedder("second")
+    for text, embedder in (("One.", first), ("Two.", second), ("One.", second)):
+        save(database, episode, text)
+        pipeline.embed(database, episode.key, embedder, log=print)
+    assert to_do(database, first) == [episode.key]
+    assert find_moments(database, first, "One.", 1)[0].sentence.text == "One."
+
+
+def save(database: Database, video: Video, *texts: str) -> None:
+    with database.writing() as connection:
+        transcripts.save_transcript(connection, video.key, transcript(*texts, fingerprint=" ".join(texts)))
+
+
+def to_do(database: Database, embedder: WordEmbedder) -> list[str]:
+    with database.connection() as connection:
+        return catalogue.videos_to_do(connection, embedder.model, None)
 
 
 def test_steps_out_of_order_say_what_is_missing(database: Database, episode: Video) -> None:
@@ -117,6 +160,44 @@ def test_another_language_than_the_models_is_refused(database: Database, episode
     pipeline.fetch(database, episode.key, Downloader(tmp_path), log=print)
     with pytest.raises(Permanent, match=r"knows only English\. Set WHISPER_MODEL=large-v3-turbo"):
         pipeline.transcribe(database, episode.key, DEMO, 1, log=print)
+
+
+@pytest.fixture
+def in_a_language(database: Database, site: Site) -> Callable[[str | None, str | None], str]:
+    """Return a function that adds a video with these languages of its catalogue entry and of its track."""
+    use_video_site()
+
+    def add(listed: str | None, track: str | None) -> str:
+        url = add_video(site, SiteVideo("train", language=track), EPISODE.read_bytes())
+        one = video(2, media_url=url, language=listed)
+        with database.writing() as connection:
+            catalogue.save_videos(connection, [one])
+        return one.key
+
+    return add
+
+
+@pytest.mark.parametrize(("listed", "track", "spoken"), [(None, "de-AT", "de"), ("fr", "en", "fr")])
+def test_the_language_of_the_track_counts_where_the_catalogue_says_none(
+    database: Database,
+    tmp_path: Path,
+    in_a_language: Callable[[str | None, str | None], str],
+    listed: str | None,
+    track: str,
+    spoken: str,
+) -> None:
+    key = in_a_language(listed, track)
+    pipeline.fetch(database, key, Downloader(tmp_path), log=print)
+    with pytest.raises(Permanent, match=f"Video {key} is in '{spoken}', and the model demo-en knows only English"):
+        pipeline.transcribe(database, key, DEMO, 1, log=print)
+
+
+def test_a_track_in_a_language_that_whisper_does_not_know_is_transcribed(
+    database: Database, tmp_path: Path, in_a_language: Callable[[str | None, str | None], str]
+) -> None:
+    key = in_a_language(None, "tlh")
+    pipeline.fetch(database, key, Downloader(tmp_path), log=print)
+    assert pipeline.transcribe(database, key, DEMO, 1, log=print).transcript.language == "en"
 
 
 def test_a_model_that_is_not_there_is_named(database: Database, episode: Video, tmp_path: Path) -> None:

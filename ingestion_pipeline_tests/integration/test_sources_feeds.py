@@ -25,9 +25,9 @@ def item(number: int, enclosure: str = "", more: str = "") -> str:
         <enclosure url="{enclosure or f"/audio/{number}.mp3"}" type="audio/mpeg" length="1"/>{more}</item>"""
 
 
-def rss(*items: str) -> str:
+def rss(*items: str, language: str = "de-AT") -> str:
     return f"""<?xml version="1.0" encoding="UTF-8"?><rss version="2.0" xmlns:itunes="{ITUNES}"><channel>
-        <title>A „pod“ 🎙️</title><language>de-AT</language>{"".join(items)}</channel></rss>"""
+        <title>A „pod“ 🎙️</title><language>{language}</language>{"".join(items)}</channel></rss>"""
 
 
 def listed(url: str, state: FeedState | None = None, **filters: object) -> Listing:
@@ -70,6 +70,12 @@ def test_filters_and_the_language_of_the_source(site: Site) -> None:
     url = site.add("/feed.xml", rss(item(1), item(2), item(3), item(4)))
     videos = listed(url, since=date(2025, 7, 2), max_duration=603, newest=1, language="en").videos
     assert [(video.title, video.language) for video in videos] == [("Episode 3 & more", "en")]
+
+
+@pytest.mark.parametrize(("tag", "language"), [("nb", "no"), ("zh-Hant", "zh"), ("tlh", None), ("", None)])
+def test_the_language_of_a_feed_is_one_that_whisper_knows(site: Site, tag: str, language: str | None) -> None:
+    [video] = listed(site.add("/feed.xml", rss(item(1), language=tag))).videos
+    assert video.language == language
 
 
 def test_the_same_episode_twice_is_listed_once(site: Site) -> None:

@@ -93,7 +93,7 @@ def test_private_and_deleted_entries_of_a_playlist_are_left_out(site: Site) -> N
 
 
 def test_a_single_video_has_the_key_that_its_channel_gives_it(site: Site) -> None:
-    video = SiteVideo("v0", "Day 0", timestamp=NOON, language="fr")
+    video = SiteVideo("v0", "Day 0", timestamp=NOON, language="fr-CA")
     [alone] = listed(add_video(site, video, b"sound"))
     [in_channel] = listed(add_channel(site, "c", {"Videos": [video]}))
     assert alone.key == in_channel.key

@@ -2,20 +2,21 @@
 
 import dataclasses
 import threading
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 
+import numpy as np
 import psycopg
 import pytest
 
 from ingestion_pipeline.errors import DatabaseFault, Permanent, VideoUnknown
-from ingestion_pipeline.records import Segment
-from ingestion_pipeline.store import catalogue, transcripts
+from ingestion_pipeline.records import Passage, Segment
+from ingestion_pipeline.store import catalogue, embeddings, transcripts
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline.store.embedded import EmbeddedServer
 from ingestion_pipeline.store.migrations import have_database, migrate, pending
 from ingestion_pipeline_tests.support.examples import VIDEO, transcript, video
+from ingestion_pipeline_tests.support.locks import wait_for_a_waiting_lock
 
 Holding = Callable[[Database], AbstractContextManager[object]]
 
@@ -124,6 +125,26 @@ def test_a_transcript_that_fails_midway_leaves_the_old_one(database: Database) -
         assert transcripts.transcript_of(connection, VIDEO.key).text == "Old."
 
 
+def test_another_model_with_other_passages_makes_those_of_the_first_outdated(database: Database) -> None:
+    """Of one transcript, as after a change of the passage rule."""
+    said = [Passage(0.0, 1.0, "Bread.")]
+    with database.writing() as connection:
+        catalogue.save_videos(connection, [VIDEO])
+        first, second = (embeddings.model_id(connection, name, 3) for name in ("first", "second"))
+        for model, rule in ((first, "rule 1"), (second, "rule 1"), (first, "rule 2")):
+            embeddings.save_embeddings(connection, model, VIDEO.key, said, {0: np.ones(3, np.float32)}, rule)
+        assert embeddings.embedded_as(connection, "first", VIDEO.key) == embeddings.EmbeddedAs("rule 2", 3)
+        assert embeddings.embedded_as(connection, "second", VIDEO.key) is None
+        assert list(embeddings.stored_hashes(connection, "second", VIDEO.key)) == [0]
+
+
+def test_a_model_that_changes_its_dimensions_is_named(database: Database) -> None:
+    with database.writing() as connection:
+        embeddings.model_id(connection, "words", 3)
+        with pytest.raises(Permanent, match="words gives 4 dimensions, the database holds it with 3"):
+            embeddings.model_id(connection, "words", 4)
+
+
 def test_a_missing_transcript_says_what_to_run(database: Database) -> None:
     with database.connection() as connection, pytest.raises(Permanent, match="ingest run absent"):
         transcripts.transcript_of(connection, "absent")
@@ -168,10 +189,3 @@ def test_the_lock_of_a_dead_run_is_free(database: Database) -> None:
         )
         with database.only_run_of("one"):
             pass
-
-
-def wait_for_a_waiting_lock(database: Database) -> None:
-    with psycopg.connect(database.url, autocommit=True) as admin:
-        waiting = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
-        while admin.execute(waiting).fetchone() == (False,):
-            time.sleep(0.01)

@@ -1,6 +1,7 @@
 """Videos, transcripts and vectors for tests."""
 
 import dataclasses
+import hashlib
 from datetime import UTC, datetime
 
 import numpy as np
@@ -54,5 +55,5 @@ class WordEmbedder:
 
 
 def _vector(word: str) -> np.ndarray:
-    seed = int.from_bytes(word.encode()[:64], "little") % 2**63
-    return np.random.default_rng(seed).standard_normal(WordEmbedder.dimensions)
+    seed = hashlib.sha256(word.encode()).digest()
+    return np.random.default_rng(int.from_bytes(seed)).standard_normal(WordEmbedder.dimensions)

@@ -2,20 +2,32 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+import ingestion_pipeline
+from ingestion_pipeline.store.database import Database
 
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class Installation:
-    """A folder in which a person works; nothing of the environment but `PATH` and its like is seen."""
+    """A folder in which a person works; nothing of the environment but `PATH` and its like is seen.
+
+    The commands are those of the package that the tests import, wherever another is installed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self.environment["PYTHONPATH"] = str(Path(ingestion_pipeline.__file__).parents[1])
 
     def set(self, **settings: str) -> None:
         """Write `.env`."""
@@ -32,16 +44,20 @@ class Installation:
             output, errors = process.communicate()
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
-    def start(self, *arguments: str, stderr: int | None = None) -> subprocess.Popen[str]:
-        """Start `ingest`."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "ingestion_pipeline", *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
+    def start(
+        self, *arguments: str, stderr: int | None = None, hangup: signal.Handlers = signal.SIG_DFL
+    ) -> subprocess.Popen[str]:
+        """Start `ingest` as from a terminal: in a process group of its own, with Ctrl-C heeded."""
+        with handled(signal.SIGINT, signal.SIG_DFL), handled(signal.SIGHUP, hangup):
+            return subprocess.Popen(
+                [sys.executable, "-m", "ingestion_pipeline", *arguments],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                start_new_session=True,
+            )
 
     def json(self, *arguments: str) -> Any:  # noqa: ANN401 - whatever the command prints
         """Run `ingest ... --json` and return what it prints."""
@@ -59,3 +75,18 @@ class Installation:
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue
         return found
+
+
+def dagster_url_of(database: Database) -> str:
+    """Return where Dagster keeps its records beside a database, unless DAGSTER_DATABASE_URL says otherwise."""
+    return make_conninfo(database.url, dbname=f"{conninfo_to_dict(database.url)['dbname']}_dagster")
+
+
+@contextmanager
+def handled(number: signal.Signals, by: signal.Handlers) -> Iterator[None]:
+    """Handle a signal so; a child inherits it. Where pytest is a background job of a shell, SIGINT is ignored."""
+    former = signal.signal(number, by)
+    try:
+        yield
+    finally:
+        signal.signal(number, former)

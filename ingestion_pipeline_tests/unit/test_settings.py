@@ -72,6 +72,42 @@ def test_a_bad_value_is_named_with_what_is_allowed(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DAGSTER_DATABASE_URL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://me:hunter2@example.org/name",
+        "postgresql://me:hunter2@example.org",
+        "postgresql://me:hunter2@example.org?/name",
+        "postgresql://me:hunter2%zz@example.org/name",
+        "postgresql://me:@hunter2@example.org/name",
+        "postgresql://me:/hunter2@example.org/name",
+        "host=example.org password=hunter2 dbname=name",
+        "hunter2",
+    ],
+)
+def test_an_address_that_would_be_misread_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    monkeypatch.setenv(name, url)
+    with pytest.raises(BadSettings, match=f"^{name}: not an address such as postgresql://") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hunter%402@example.org:5432/name?sslmode=require",
+        "postgres://one,two/name",
+        "postgresql://ingest@/name?host=%2Ftmp%2Fa%20b&port=5432",
+    ],
+)
+def test_an_address_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert load_settings().database_url == url
+
+
 def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("ASR_WORKERS=3\nIO_WORKERS=5\n")
     monkeypatch.setenv("ASR_WORKERS", "7")

@@ -28,6 +28,11 @@ def test_a_relative_folder_is_relative_to_the_file(tmp_path: Path) -> None:
     assert source.folder == tmp_path.resolve() / "talks"
 
 
+def test_a_language_becomes_the_code_of_whisper(tmp_path: Path) -> None:
+    [source] = read_sources(written(tmp_path, "sources: [{name: a, folder: talks, language: nb-NO}]"))
+    assert source.language == "no"
+
+
 def test_a_missing_file_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match=r"sources\.yaml cannot be read: No such file.*Copy sources\.example\.yaml"):
         read_sources(tmp_path / "sources.yaml")
@@ -55,6 +60,7 @@ MISTAKES = {
     "not_a_day": (FEED + "    since: 2025-13-01\n", 4, "month must be in"),
     "text_for_a_switch": (FEED + "    live: sometimes\n", 4, "live: input"),
     "negative": (FEED + "    min_duration: -1\n", 4, "min_duration: input"),
+    "no_language": (FEED + "    language: klingon\n", 4, "klingon is not a language that Whisper knows"),
     "bad_pattern": (FEED + "    title: '(a'\n", 4, "not a regular expression"),
     "same_name": (FEED + "  - url: https://e.org/g\n    name: a\n", 5, "name a is there twice"),
     "two_places": (FEED + "    folder: x\n", 2, "source a needs exactly one of feed, url"),

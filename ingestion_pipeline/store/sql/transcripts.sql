@@ -30,7 +30,8 @@ where video = %s
 order by idx
 
 -- name: delete_transcript
-delete from transcripts where video = %s
+with deleted as (delete from transcripts where video = %s returning video)
+delete from embedded_videos e using deleted d where e.video = d.video
 
 -- name: save_transcript
 insert into transcripts (video, fingerprint, model, language, duration_s, speech_s, decoded_again, left_out_s)

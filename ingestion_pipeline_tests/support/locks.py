@@ -1,0 +1,15 @@
+"""Waiting until another process waits."""
+
+import time
+
+import psycopg
+
+from ingestion_pipeline.store.database import Database
+
+
+def wait_for_a_waiting_lock(database: Database) -> None:
+    """Return once somebody waits for an advisory lock of the database."""
+    with psycopg.connect(database.url, autocommit=True) as admin:
+        waiting = "select exists (select from pg_locks where locktype = 'advisory' and not granted)"
+        while admin.execute(waiting).fetchone() == (False,):
+            time.sleep(0.01)
