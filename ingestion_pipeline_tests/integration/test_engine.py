@@ -70,9 +70,13 @@ def test_all_files_together_give_what_each_gives_alone(
 def test_no_more_words_are_wrong_than_through_faster_whisper(
     model: WhisperModel, heldout: list[tuple[Path, measures.Clip]]
 ) -> None:
-    said = [" ".join(words_of(clip.text)) for _, clip in heldout]
-    ours = [" ".join(words_of(text_of(transcribe(model, path)))) for path, _ in heldout]
-    theirs = measures.word_error_rate(model, [clip for _, clip in heldout], measures.Mode(batched=False, times=True))
+    """Over windows that fit the model, one recording of eleven minutes, and the episodes."""
+    recordings = [*heldout, *((path, measures.read_clip(path)) for path in [HELDOUT, *EPISODES])]
+    said = [" ".join(words_of(clip.text)) for _, clip in recordings]
+    ours = [" ".join(words_of(text_of(transcribe(model, path)))) for path, _ in recordings]
+    theirs = measures.word_error_rate(
+        model, [clip for _, clip in recordings], measures.Mode(batched=False, times=True)
+    )
     assert jiwer.wer(said, ours) <= theirs
 
 
@@ -131,12 +135,14 @@ def test_nobody_speaking_gives_no_text(model: WhisperModel, tmp_path: Path, soun
     assert found.duration_s == pytest.approx(20, abs=0.01)
 
 
-def test_speech_that_cannot_be_understood_is_left_out_and_counted(model: WhisperModel, tmp_path: Path) -> None:
-    backwards = np.concatenate([episode()[: 30 * RATE], episode()[: 60 * RATE][::-1]])
-    found = transcribe(model, write_audio(tmp_path / "backwards.flac", backwards, codec="flac"))
+def test_what_fails_twice_is_left_out_and_counted(model: WhisperModel, tmp_path: Path) -> None:
+    """One sentence over and over is what a loop looks like; Whisper's limits cannot tell them apart."""
+    loop = np.tile(episode()[round(0.2 * RATE) : round(2.7 * RATE)], 12)
+    path = write_audio(tmp_path / "loop.flac", np.concatenate([episode()[: 25 * RATE], loop]), codec="flac")
+    found = transcribe(model, path)
     assert found.decoded_again > 0
     assert 0 < found.left_out_s < found.speech_s
-    kept = transcribe(model, tmp_path / "backwards.flac", Decoding("en", gated=False))
+    kept = transcribe(model, path, Decoding("en", gated=False))
     assert (kept.decoded_again, kept.left_out_s) == (0, 0.0)
     assert len(text_of(kept)) > len(text_of(found)) > 0
 
