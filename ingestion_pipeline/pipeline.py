@@ -35,6 +35,7 @@ class Fetched:
 class Transcribed:
     """The transcript of a video; `wall_s` is what the recogniser took, None where there was nothing to do."""
 
+    video: Video
     transcript: Transcript
     wall_s: float | None
 
@@ -48,6 +49,7 @@ class Transcribed:
 class Embedded:
     """What was embedded: `written` of `passages` had a new text, vectors have `dimensions` numbers."""
 
+    video: Video
     passages: int
     written: int
     dimensions: int
@@ -81,7 +83,7 @@ def transcribe(
             language = video.language or (audio.language if audio else None)
             if audio and known == recogniser.fingerprint(audio, language) and not force:
                 log("unchanged: same audio, model and parameters")
-                return Transcribed(transcripts.transcript_of(connection, key), None)
+                return Transcribed(video, transcripts.transcript_of(connection, key), None)
         if audio is None or not audio.path.exists():
             raise Permanent(f"The audio of video {key} is not there.", "Materialize its raw_audio again.")
         with database.recognising(workers):
@@ -90,27 +92,28 @@ def transcribe(
             wall_s = time.monotonic() - started
         with database.writing() as connection:
             transcripts.save_transcript(connection, key, transcript)
-        return Transcribed(transcript, wall_s)
+        return Transcribed(video, transcript, wall_s)
 
 
 def embed(database: Database, key: str, embedder: Embedder, *, force: bool = False, log: Log) -> Embedded:
     """Embed the passages of a video whose text is new."""
     with database.only_run_of(key):
         with database.connection() as connection:
+            video = catalogue.video_of(connection, key)
             passages = passage_rule.passages_of(transcripts.transcript_of(connection, key).segments)
             fingerprint = _digest(passage_rule.RULE, passages)
             known = embeddings.embedded_as(connection, embedder.model, key)
             hashes = {} if force else embeddings.stored_hashes(connection, embedder.model, key)
         if known and known.fingerprint == fingerprint and not force:
             log("unchanged: same transcript, passage rule and model")
-            return Embedded(len(passages), 0, known.dimensions, fingerprint)
+            return Embedded(video, len(passages), 0, known.dimensions, fingerprint)
         new = [index for index, passage in enumerate(passages) if hashes.get(index) != embeddings.text_hash(passage)]
         vectors = embedder.documents([passages[index].text for index in new])
         with database.writing() as connection:
             model = embeddings.model_id(connection, embedder.model, embedder.dimensions)
             rows = dict(zip(new, vectors, strict=True))
             embeddings.save_embeddings(connection, model, key, passages, rows, fingerprint)
-        return Embedded(len(passages), len(new), embedder.dimensions, fingerprint)
+        return Embedded(video, len(passages), len(new), embedder.dimensions, fingerprint)
 
 
 def _digest(*parts: object) -> str:

@@ -17,7 +17,7 @@ from ingestion_pipeline.errors import (
 from ingestion_pipeline.records import Video
 
 WAIT = "The whole site is left alone for a while; fewer IO_WORKERS or another network address help."
-LATER = "It is tried again later."
+LATER = "Materialize it again later, or let the next `ingest run` try it."
 DUE = "It is looked at again when it is due."
 ACCOUNT = "It needs the cookies of an account that may see it."
 LEAVE = "Leave it out of the sources if it does not come back."

@@ -30,7 +30,7 @@ def discover(session: Session, as_json: bool) -> None:
     They become partitions that can be ingested; nothing is downloaded.
     """
     found = list_sources(session)
-    text = f"{found['listed']} listed, {found['new']} new, {found['failed_sources']} sources failed"
+    text = f"{found['listed']} listed, {found['new']} new, failed sources: {found['failed_sources']}"
     click.echo(json.dumps(found) if as_json else text)
     sys.exit(1 if found["failed_sources"] else 0)
 

@@ -28,10 +28,7 @@ class VideoConfig(dg.Config):
 def video_catalog(
     context: dg.AssetExecutionContext, catalogue: Catalogue, store: Store, downloads: Downloads
 ) -> dg.MaterializeResult[None]:
-    """Which videos there are: every source of sources.yaml, listed without a download. Each new video is a partition.
-
-    Its data version is constant: what a listing changes concerns new partitions only, the old ones stay up to date.
-    """
+    """Which videos there are: every source of sources.yaml, listed without a download; a new video is a partition."""
     with readable_failures():
         found = discovery.discover(
             store.database,
@@ -51,6 +48,7 @@ def video_catalog(
             "faults": dg.MetadataValue.md("\n".join(f"- {fault}" for fault in found.faults) or "none"),
             "failed_sources": found.failed_sources,
         },
+        # Constant: what a listing changes concerns new partitions only, the old ones stay up to date.
         data_version=dg.DataVersion("listing"),
     )
 
@@ -71,7 +69,7 @@ def raw_audio(
             "link": dg.MetadataValue.url(fetched.video.page_url),
             "path": dg.MetadataValue.path(str(audio.path)),
             "bytes": audio.size,
-            "seconds": audio.duration_s,
+            "seconds": round(audio.duration_s, 2),
             "codec": audio.codec,
             "sample_rate": audio.sample_rate,
             "changed": fetched.changed,
@@ -95,16 +93,17 @@ def transcripts(
             log=context.log.info,
         )
     transcript = transcribed.transcript
-    speed = {"rtfx": transcript.duration_s / transcribed.wall_s} if transcribed.wall_s else {}
+    speed = {"rtfx": round(transcript.duration_s / transcribed.wall_s, 2)} if transcribed.wall_s else {}
     return dg.MaterializeResult(
         metadata={
+            "title": transcribed.video.title,
             "language": transcript.language,
             "model": transcript.model,
             "segments": len(transcript.segments),
             "words": len(transcript.text.split()),
-            "seconds": transcript.duration_s,
-            "speech_seconds": transcript.speech_s,
-            "left_out_seconds": transcript.left_out_s,
+            "seconds": round(transcript.duration_s, 2),
+            "speech_seconds": round(transcript.speech_s, 2),
+            "left_out_seconds": round(transcript.left_out_s, 2),
             "chunks_decoded_again": transcript.decoded_again,
             "preview": dg.MetadataValue.md(preview(transcript.text)),
             "changed": transcribed.changed,
@@ -131,6 +130,7 @@ def segment_embeddings(
         )
     return dg.MaterializeResult(
         metadata={
+            "title": embedded.video.title,
             "model": embeddings.model,
             "passages": embedded.passages,
             "dimensions": embedded.dimensions,

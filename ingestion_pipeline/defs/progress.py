@@ -30,9 +30,12 @@ def was_interrupted(event: dg.DagsterEvent) -> bool:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Tell whether a record is worth a line; of an interruption the command itself tells."""
-    event = getattr(record, "dagster_meta", {}).get("dagster_event")
-    return event is None or not was_interrupted(event)
+    """Tell whether a record is worth a line; that of an interruption or of a step never begun is not."""
+    meta = getattr(record, "dagster_meta", {})
+    event = meta.get("dagster_event")
+    if event is not None:
+        return not was_interrupted(event)
+    return not str(meta.get("orig_message")).startswith("Dependencies for step")
 
 
 class _OneLine(logging.Formatter):

@@ -59,10 +59,11 @@ class InProcessWhisper:
         from .language import UNDETERMINED
         from .waveform import Undecodable
 
-        spoken = self._checked(video, language)
+        self._check(video, language)
         model = _loaded(self)
         try:
-            spoken = spoken or self._checked(video, _heard_language(model, audio))
+            spoken = language or _heard_language(model, audio)
+            self._check(video, spoken, model)
             with Engine(model, workers=self.parallel, videos=1) as engine:
                 found = engine.transcribe(audio.path, Decoding(spoken or "en", BEAM), progress)
         except (OSError, Undecodable) as error:
@@ -82,13 +83,15 @@ class InProcessWhisper:
             left_out_s=found.left_out_s,
         )
 
-    def _checked(self, video: str, language: str | None) -> str | None:
-        if language not in {None, "en"} and knows_only_english(self.model):
-            raise Permanent(
-                f"Video {video} is in {language!r}, and the model {self.model} knows only English.",
-                "Set WHISPER_MODEL=large-v3-turbo, or another multilingual model.",
-            )
-        return language
+    def _check(self, video: str, language: str | None, model: "WhisperModel | None" = None) -> None:
+        """Raise `Permanent` where the model does not know the language; a loaded one is asked for its token."""
+        if language in {None, "en"}:
+            return
+        remedy = "Set WHISPER_MODEL=large-v3-turbo, or another multilingual model."
+        if knows_only_english(self.model) or (model and not model.model.is_multilingual):
+            raise Permanent(f"Video {video} is in {language!r}, and the model {self.model} knows only English.", remedy)
+        if model and model.hf_tokenizer.token_to_id(f"<|{language}|>") is None:
+            raise Permanent(f"Video {video} is in {language!r}, which the model {self.model} does not know.", remedy)
 
 
 @lru_cache(maxsize=1)

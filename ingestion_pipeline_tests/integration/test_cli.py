@@ -95,7 +95,7 @@ def test_one_failure_does_not_stop_the_others(here: Installation, site: Site) ->
 def test_a_source_that_fails_spoils_the_status_and_not_the_others(here: Installation, site: Site) -> None:
     good = f"name: good, url: '{site.add('/bread.opus', EPISODES[0].read_bytes(), 'audio/ogg')}'"
     here.list_sources(f"name: lost, feed: '{site.url}/feed.xml'", good)
-    for command, printed in (("discover", "1 listed, 1 new, 1 sources failed"), ("run", "1 of 1 videos ingested")):
+    for command, printed in (("discover", "1 listed, 1 new, failed sources: 1"), ("run", "1 of 1 videos ingested")):
         done = here.run(command)
         assert (done.returncode, done.stdout) == (1, f"{printed}\n")
         assert "Source lost: " in done.stderr

@@ -1,10 +1,9 @@
 """The engine with demo-en: the same text however the work is shared out, and what it does with bad speech."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import jiwer
 import numpy as np
@@ -74,9 +73,7 @@ def test_no_more_words_are_wrong_than_through_faster_whisper(
     recordings = [*heldout, *((path, measures.read_clip(path)) for path in [HELDOUT, *EPISODES])]
     said = [" ".join(words_of(clip.text)) for _, clip in recordings]
     ours = [" ".join(words_of(text_of(transcribe(model, path)))) for path, _ in recordings]
-    theirs = measures.word_error_rate(
-        model, [clip for _, clip in recordings], measures.Mode(batched=False, times=True)
-    )
+    theirs = measures.word_error_rate(model, [clip for _, clip in recordings], measures.Mode(batched=False, times=True))
     assert jiwer.wer(said, ours) <= theirs
 
 
@@ -173,15 +170,15 @@ def test_a_caller_that_gives_up_leaves_the_engine_to_the_others(
 class Weak:
     """A model on a card with room for `most` chunks at once; everything else is the real one's."""
 
-    def __init__(self, whisper: Any, most: int) -> None:
+    def __init__(self, whisper: object, most: int) -> None:
         self._whisper, self.most = whisper, most
         self.batches: list[int] = []
         self.lock = threading.Lock()
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._whisper, name)
 
-    def generate(self, encoded: Any, prompts: list[list[int]], **options: Any) -> Any:
+    def generate(self, encoded: object, prompts: list[list[int]], **options: object) -> list:
         with self.lock:
             self.batches.append(len(prompts))
         if len(prompts) > self.most:
@@ -190,10 +187,10 @@ class Weak:
 
 
 @pytest.fixture
-def weak() -> Iterator[tuple[WhisperModel, Weak]]:
+def weak() -> tuple[WhisperModel, Weak]:
     model = WhisperModel(str(MODEL), device="cpu", compute_type="int8", cpu_threads=1)
     model.model = Weak(model.model, 2)
-    yield model, model.model
+    return model, model.model
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(
@@ -220,13 +217,13 @@ def test_a_card_without_room_for_one_chunk_is_an_error(weak: tuple[WhisperModel,
 class Polyglot:
     """demo-en with an opinion about languages: what it takes each place for, in turn."""
 
-    def __init__(self, whisper: Any, opinions: list[list[tuple[str, float]]]) -> None:
+    def __init__(self, whisper: object, opinions: list[list[tuple[str, float]]]) -> None:
         self._whisper, self._opinions = whisper, iter(opinions)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._whisper, name)
 
-    def detect_language(self, _encoded: Any) -> list[list[tuple[str, float]]]:
+    def detect_language(self, _encoded: object) -> list[list[tuple[str, float]]]:
         return [next(self._opinions)]
 
 

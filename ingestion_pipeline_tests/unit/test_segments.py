@@ -47,7 +47,10 @@ def test_not_every_full_stop_ends_a_sentence(text: str) -> None:
 
 
 def test_the_marks_of_other_scripts_end_a_sentence() -> None:
-    assert texts(Word(0, 1, "蜜蜂在冬天，"), Word(1, 2, "不睡觉。"), Word(2, 3, "是吗？")) == ["蜜蜂在冬天，不睡觉。", "是吗？"]
+    assert texts(Word(0, 1, "蜜蜂在冬天，"), Word(1, 2, "不睡觉。"), Word(2, 3, "是吗？")) == [
+        "蜜蜂在冬天，不睡觉。",
+        "是吗？",
+    ]
 
 
 def test_a_pause_ends_a_segment() -> None:
