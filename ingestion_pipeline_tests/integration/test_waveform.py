@@ -132,8 +132,6 @@ def test_only_silence_is_left_out() -> None:
     assert np.sqrt((left_out**2).mean(axis=1)).max() < 0.01 < np.sqrt((frames**2).mean())
 
 
-@pytest.mark.parametrize(
-    "sound", [np.zeros(10 * RATE, np.float32), np.zeros(0, np.float32)], ids=["silence", "nothing"]
-)
-def test_in_silence_nobody_speaks(sound: Samples) -> None:
-    assert len(speech_of([sound] if len(sound) else [])) == 0
+def test_in_silence_nobody_speaks() -> None:
+    assert len(speech_of([np.zeros(10 * RATE, np.float32)])) == 0
+    assert len(speech_of([])) == 0
