@@ -4,7 +4,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages demo dev test test-slow lint format check-model demo-model demo-audio clean
+.PHONY: help install system-packages demo dev test test-slow lint format check-model demo-model demo-audio bench-asr clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -15,7 +15,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade --constraint constraints.txt pip
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[embedded-db,demo,train,dev]"
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[embedded-db,demo,train,bench,dev]"
 	@touch $(INSTALLED)
 
 system-packages: ## Install what only test-slow and demo-model need: espeak-ng (Debian, as root)
@@ -51,6 +51,9 @@ demo-model: $(INSTALLED) ## Train demo-en anew from a seed, well over an hour (n
 
 demo-audio: $(INSTALLED) ## Speak the demo episodes and the held-out sentences anew (needs espeak-ng)
 	$(RUN) scripts/make_demo_audio.py
+
+bench-asr: $(INSTALLED) ## Compare four ways of transcribing, a night long; QUICK=1: under ten minutes
+	$(RUN) -m benchmarks.asr $(if $(QUICK),--quick --fresh)
 
 clean: ## Remove what was built, .venv apart
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache *.egg-info
