@@ -29,7 +29,7 @@ dev: $(INSTALLED) ## Start the Dagster UI and its daemon
 	@$(RUN) -m ingestion_pipeline dev
 
 test: $(INSTALLED) ## Run the tests that need nothing but Python
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest -m "not slow" --numprocesses auto --maxprocesses 4
 
 test-slow: $(INSTALLED) ## Run the tests that need a daemon, espeak-ng or minutes
 	$(RUN) -m pytest -m slow

@@ -168,29 +168,39 @@ def test_a_caller_that_gives_up_leaves_the_engine_to_the_others(
 
 
 class Weak:
-    """A model on a card with room for `most` chunks at once; everything else is the real one's."""
+    """A model on a card with room for `most` chunks at once; it waits for five to be prepared before it begins.
 
-    def __init__(self, whisper: object, most: int) -> None:
-        self._whisper, self.most = whisper, most
+    Everything else is the real one's.
+    """
+
+    def __init__(self, model: WhisperModel, most: int) -> None:
+        self._whisper, self._extractor, self.most = model.model, model.feature_extractor, most
+        self._prepared, self._enough = 0, threading.Event()
         self.batches: list[int] = []
-        self.lock = threading.Lock()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._whisper, name)
 
+    def extractor(self, samples: Samples) -> Samples:
+        self._prepared += 1
+        if self._prepared == 5:
+            self._enough.set()
+        return self._extractor(samples)
+
     def generate(self, encoded: object, prompts: list[list[int]], **options: object) -> list:
-        with self.lock:
-            self.batches.append(len(prompts))
+        self.batches.append(len(prompts))
         if len(prompts) > self.most:
             raise RuntimeError("CUDA failed with error out of memory")
+        assert self._enough.wait(60)
         return self._whisper.generate(encoded, prompts, **options)
 
 
 @pytest.fixture
 def weak() -> tuple[WhisperModel, Weak]:
     model = WhisperModel(str(MODEL), device="cpu", compute_type="int8", cpu_threads=1)
-    model.model = Weak(model.model, 2)
-    return model, model.model
+    card = Weak(model, 2)
+    model.model, model.feature_extractor = card, card.extractor
+    return model, card
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(
@@ -201,9 +211,8 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
     with Engine(model, workers=1, videos=1, batch=8) as engine:
         found = engine.transcribe(path, ENGLISH, lambda _: None)
     assert found.segments
-    failed = [number for number, size in enumerate(card.batches) if size > 2]
-    assert failed
-    assert max(card.batches[failed[-1] + 1 :]) <= 2
+    # Halves of halves fail as well; after that none is too large.
+    assert 1 <= sum(size > 2 for size in card.batches) <= 3
     assert "out of memory" in caplog.text
 
 

@@ -28,6 +28,7 @@ def batches() -> Batches:
     return Batches(corpus, tokenizer, STAGES, seed=1)
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_and_ends_in_the_same_weights(tmp_path: Path, batches: Batches) -> None:
     whole, interrupted, resumed = (Trainee(seed, len(batches.phonemes)) for seed in (1, 1, 2))
     assert steps(train(whole, batches, tmp_path / "whole.pt", "cpu"))[-1] == STEPS
