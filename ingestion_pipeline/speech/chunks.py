@@ -14,7 +14,7 @@ _MOST = int(30 / FRAME_S)
 """Frames: Whisper listens to 30 s at a time."""
 _LEAST = int(20 / FRAME_S)
 """Frames: the longest pause after 20 s ends a chunk."""
-_LATER_IS_BETTER = 10
+_LATER_IS_BETTER = 30
 """Frames by which a pause at 20 s must be longer than one at 30 s: full chunks are decoded faster than many."""
 _PAUSE = 0.35
 """Probability of voice under which a frame may be cut at."""

@@ -74,13 +74,17 @@ class Scheduler:
             self._changed.notify_all()
 
     def take(self) -> list[Work]:
-        """Wait for a chunk; return it and up to a batch of others with the same decoding. Empty when closed."""
+        """Wait for a chunk; return it and others with the same decoding: a batch, or a worker's share of what is ready.
+
+        Empty when closed.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._ready or self._closed)
             if self._closed:
                 return []
             decoding = self._ready[0].decoding
-            taken = [work for work in self._ready if work.decoding == decoding][: self.batch]
+            share = -(-len(self._ready) // self._workers)
+            taken = [work for work in self._ready if work.decoding == decoding][: min(share, self.batch)]
             for work in taken:
                 self._ready.remove(work)
             self._changed.notify_all()

@@ -70,6 +70,14 @@ def test_a_batch_takes_equal_decodings_in_order() -> None:
         assert [numbers(scheduler.take()) for _ in range(3)] == [[0, 2, 3], [1], [4]]
 
 
+def test_two_workers_share_what_does_not_fill_two_batches() -> None:
+    scheduler = Scheduler(videos=1, workers=2, batch=16)
+    with scheduler.admitted() as job:
+        for number in range(5):
+            scheduler.put(work(job, number))
+        assert [numbers(scheduler.take()) for _ in range(3)] == [[0, 1, 2], [3], [4]]
+
+
 def test_a_batch_is_not_waited_for() -> None:
     scheduler = Scheduler(videos=1, workers=1, batch=16)
     with scheduler.admitted() as job:
