@@ -1,0 +1,1 @@
+"""Measurements that take minutes or hours; `README.md` says which."""
