@@ -37,6 +37,10 @@ class Chunk:
         """Where it ends in the audio."""
         return float(self.index[-1] + 1) * FRAME_S
 
+    def without_samples(self) -> "Chunk":
+        """Return where it lies in the audio, in memory of its own: a view would keep the samples alive."""
+        return Chunk(np.empty(0, np.float32), self.index.copy())
+
     def span_of(self, start_s: float, end_s: float) -> tuple[float, float]:
         """Return from when to when (s) in the audio something is said, given its times in the chunk.
 

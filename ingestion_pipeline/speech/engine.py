@@ -98,7 +98,7 @@ class Engine:
             for chunk in chunks_of(speech_in(_counted(windows_of(path, _WINDOW_S), listening))):
                 mel = mel_of(self._model, chunk.samples)
                 self._scheduler.put(Work(job, len(listening.chunks), decoding, mel, chunk.duration_s))
-                listening.chunks.append(Chunk(chunk.samples[:0], chunk.index))
+                listening.chunks.append(chunk.without_samples())
                 while not job.heard.empty():
                     _receive(job, listening, heard)
             self._scheduler.prepared(job)

@@ -72,3 +72,11 @@ def test_what_lies_over_a_silence_belongs_to_its_longer_side(span: tuple[int, in
 def test_no_time_leaves_the_chunk(one: float, other: float) -> None:
     start, end = chunk(10, 11, 12, 50, 51).span_of(min(one, other), max(one, other))
     assert 10 * FRAME_S <= start <= end <= 52 * FRAME_S
+
+
+def test_a_place_in_the_audio_keeps_no_samples_alive() -> None:
+    [made] = chunks_of([speech([1.0] * SECOND)])
+    place = made.without_samples()
+    assert place.end_s == made.end_s
+    assert place.samples.base is None
+    assert place.index.base is None
