@@ -6,7 +6,7 @@ ready, of whatever video, and decode it. So preparation runs ahead, and memory d
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from ingestion_pipeline.records import Segment
 from .chunks import Chunk, chunks_of
 from .decoder import Decoder, Heard, mel_of
 from .decoding import Decoding
-from .scheduler import Job, Scheduler, Work
+from .scheduler import Counters, Job, Scheduler, Work
 from .sentences import segments_of
 from .voice import speech_in
 from .waveform import RATE, Samples, windows_of
@@ -49,11 +49,26 @@ class Recognised:
 
 @dataclass
 class _Listening:
-    """One audio on its way: which chunks were handed in, and what has come back so far."""
+    """One audio on its way: which chunks were handed in, and which of them came back too early to be told."""
 
     duration_s: float = 0.0
     chunks: list[Chunk] = field(default_factory=list)
-    heard: dict[int, Heard] = field(default_factory=dict)
+    early: dict[int, Heard] = field(default_factory=dict)
+    told: int = 0
+    decoded_again: int = 0
+    left_out_s: float = 0.0
+
+    def received(self, number: int, found: Heard | Exception) -> Iterator[tuple[Chunk, Heard]]:
+        """Take what came back for a chunk; yield all that is now in order."""
+        if isinstance(found, Exception):
+            raise found
+        self.early[number] = found
+        while self.told in self.early:
+            chunk, heard = self.chunks[self.told], self.early.pop(self.told)
+            self.told += 1
+            self.decoded_again += heard.decoded_again
+            self.left_out_s += chunk.duration_s if heard.left_out else 0.0
+            yield chunk, heard
 
 
 class Engine:
@@ -88,23 +103,59 @@ class Engine:
             thread.join()
         self._held.close()
 
-    def transcribe(self, path: Path, decoding: Decoding, heard: Callable[[float], None]) -> Recognised:
-        """Return what is said in an audio file; `heard` is told the position (s) that is reached.
+    @property
+    def counters(self) -> Counters:
+        """What was done since the start."""
+        return self._scheduler.counters
 
-        Raises `Undecodable` or `OSError` for the file, `RuntimeError` of CTranslate2 for the model.
+    @property
+    def waiting(self) -> tuple[int, int, int]:
+        """How many videos wait to be let in, how many are in, and how many chunks are ready."""
+        return self._scheduler.waiting
+
+    def admitted(self, job: Job | None = None) -> AbstractContextManager[Job]:
+        """Wait for a place for a video and hold it; raises `Cancelled`."""
+        return self._scheduler.admitted(job)
+
+    def cancel(self, job: Job) -> None:
+        """Have the thread that transcribes, or waits for a place, raise `Cancelled`."""
+        self._scheduler.cancel(job)
+
+    def transcribe(self, path: Path, decoding: Decoding, said: Callable[[Segment], None]) -> Recognised:
+        """Wait for a place, and return what is said in an audio file; raises as `listen` does."""
+        with self.admitted() as job:
+            return self.listen(job, path, decoding, said)
+
+    def listen(self, job: Job, path: Path, decoding: Decoding, said: Callable[[Segment], None]) -> Recognised:
+        """Return what is said in an audio file whose job holds a place; `said` is told each segment at once.
+
+        Raises `Undecodable` or `OSError` for the file, `RuntimeError` of CTranslate2 for the model, `Cancelled`.
         """
-        with self._scheduler.admitted() as job:
-            listening = _Listening()
-            for chunk in chunks_of(speech_in(_counted(windows_of(path, _WINDOW_S), listening))):
-                mel = mel_of(self._model, chunk.samples)
-                self._scheduler.put(Work(job, len(listening.chunks), decoding, mel, chunk.duration_s))
-                listening.chunks.append(chunk.without_samples())
-                while not job.heard.empty():
-                    _receive(job, listening, heard)
-            self._scheduler.prepared(job)
-            while len(listening.heard) < len(listening.chunks):
-                _receive(job, listening, heard)
-        return _recognised(listening, words=decoding.words)
+        listening, segments = _Listening(), list[Segment]()
+        for segment in segments_of(self._heard(job, path, decoding, listening), words=decoding.words):
+            segments.append(segment)
+            said(segment)
+        self._scheduler.count(listening.duration_s, listening.decoded_again)
+        return Recognised(
+            listening.duration_s,
+            sum(chunk.duration_s for chunk in listening.chunks),
+            segments,
+            len(listening.chunks),
+            listening.decoded_again,
+            listening.left_out_s,
+        )
+
+    def _heard(self, job: Job, path: Path, decoding: Decoding, listening: _Listening) -> Iterator[tuple[Chunk, Heard]]:
+        """Hand in all chunks; yield them with what was heard, in order, as soon as it is there."""
+        for chunk in chunks_of(speech_in(_counted(windows_of(path, _WINDOW_S), listening))):
+            mel = mel_of(self._model, chunk.samples)
+            self._scheduler.put(Work(job, len(listening.chunks), decoding, mel, chunk.duration_s))
+            listening.chunks.append(chunk.without_samples())
+            while not job.heard.empty():
+                yield from listening.received(*job.heard.get())
+        self._scheduler.prepared(job)
+        while listening.told < len(listening.chunks):
+            yield from listening.received(*job.heard.get())
 
     def _work(self, worker: int) -> None:
         while batch := self._scheduler.take():
@@ -136,23 +187,3 @@ def _counted(windows: Iterator[Samples], listening: _Listening) -> Iterator[Samp
     for window in windows:
         listening.duration_s += len(window) / RATE
         yield window
-
-
-def _receive(job: Job, listening: _Listening, heard: Callable[[float], None]) -> None:
-    number, found = job.heard.get()
-    if isinstance(found, Exception):
-        raise found
-    listening.heard[number] = found
-    heard(listening.chunks[number].end_s)
-
-
-def _recognised(listening: _Listening, *, words: bool) -> Recognised:
-    chunks, heard = listening.chunks, [listening.heard[number] for number in range(len(listening.chunks))]
-    return Recognised(
-        listening.duration_s,
-        sum(chunk.duration_s for chunk in chunks),
-        list(segments_of(zip(chunks, heard, strict=True), words=words)),
-        len(chunks),
-        sum(one.decoded_again for one in heard),
-        sum(chunk.duration_s for chunk, one in zip(chunks, heard, strict=True) if one.left_out),
-    )

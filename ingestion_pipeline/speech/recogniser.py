@@ -65,7 +65,7 @@ class InProcessWhisper:
             spoken = language or _heard_language(model, audio)
             self._check(video, spoken, model)
             with Engine(model, workers=self.parallel, videos=1) as engine:
-                found = engine.transcribe(audio.path, Decoding(spoken or "en", BEAM), progress)
+                found = engine.transcribe(audio.path, Decoding(spoken or "en", BEAM), lambda said: progress(said.end))
         except (OSError, Undecodable) as error:
             raise Permanent(
                 f"The audio of video {video} cannot be decoded: {error}.", f"Look at the file {audio.path}."

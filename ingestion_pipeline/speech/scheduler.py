@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Condition
+from time import perf_counter
 
 from .decoder import Heard, Mel
 from .decoding import Decoding
@@ -14,12 +15,32 @@ _WAITING_BYTES = 64_000_000
 """Of mel features that wait; 66 chunks of 80 mels, over half an hour of speech."""
 
 
+class Cancelled(Exception):
+    """Nobody waits for this video any more."""
+
+
 @dataclass(eq=False)
 class Job:
-    """One video's place in the engine; what is heard, or what went wrong, comes back through `heard`, in any order."""
+    """One video's place in the engine; what is heard, or what went wrong, comes back through `heard`, in any order.
 
+    A `suspect` was being worked on when a process broke down: no two of them are let in at once.
+    """
+
+    suspect: bool = False
     heard: "SimpleQueue[tuple[int, Heard | Exception]]" = field(default_factory=SimpleQueue)
     preparing: bool = True
+    cancelled: bool = False
+
+
+@dataclass
+class Counters:
+    """What was done since the start; `waits_s` are the last times for which a worker waited while a video did."""
+
+    batches: int = 0
+    chunks: int = 0
+    decoded_again: int = 0
+    audio_s: float = 0.0
+    waits_s: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +59,7 @@ class Scheduler:
 
     def __init__(self, videos: int, workers: int, batch: int) -> None:
         self.batch = batch
+        self.counters = Counters()
         self._videos, self._workers = videos, workers
         self._ready: deque[Work] = deque()
         self._queued: deque[Job] = deque()
@@ -45,14 +67,25 @@ class Scheduler:
         self._closed = False
         self._changed = Condition()
 
+    @property
+    def waiting(self) -> tuple[int, int, int]:
+        """How many videos wait to be let in, how many are in, and how many chunks are ready."""
+        with self._changed:
+            return len(self._queued), len(self._active), len(self._ready)
+
     @contextmanager
-    def admitted(self) -> Iterator[Job]:
-        """Wait for a place and hold it; what of the job still waits when it is given back is dropped."""
-        job = Job()
+    def admitted(self, job: Job | None = None) -> Iterator[Job]:
+        """Wait for a place and hold it; what of the job still waits when it is given back is dropped.
+
+        Raises `Cancelled` where the job is cancelled before.
+        """
+        job = job or Job()
         try:
             with self._changed:
                 self._queued.append(job)
-                self._changed.wait_for(lambda: self._queued[0] is job and self._has_place())
+                self._changed.wait_for(lambda: job.cancelled or (self._queued[0] is job and self._has_place(job)))
+                if job.cancelled:
+                    raise Cancelled
                 self._queued.popleft()
                 self._active.append(job)
                 self._changed.notify_all()
@@ -60,10 +93,19 @@ class Scheduler:
         finally:
             self._leave(job)
 
-    def put(self, work: Work) -> None:
-        """Add a chunk; waits while too many bytes wait."""
+    def cancel(self, job: Job) -> None:
+        """Have the thread that holds or awaits the job's place raise `Cancelled`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting_bytes() < _WAITING_BYTES)
+            job.cancelled = True
+            job.heard.put((0, Cancelled()))
+            self._changed.notify_all()
+
+    def put(self, work: Work) -> None:
+        """Add a chunk; waits while too many bytes wait. Raises `Cancelled`."""
+        with self._changed:
+            self._changed.wait_for(lambda: work.job.cancelled or self._waiting_bytes() < _WAITING_BYTES)
+            if work.job.cancelled:
+                raise Cancelled
             self._ready.append(work)
             self._changed.notify_all()
 
@@ -79,16 +121,27 @@ class Scheduler:
         Empty when closed.
         """
         with self._changed:
+            others_wait, began = bool(self._queued), perf_counter()
             self._changed.wait_for(lambda: self._ready or self._closed)
             if self._closed:
                 return []
+            if others_wait:
+                self.counters.waits_s.append(perf_counter() - began)
             decoding = self._ready[0].decoding
             share = -(-len(self._ready) // self._workers)
             taken = [work for work in self._ready if work.decoding == decoding][: min(share, self.batch)]
             for work in taken:
                 self._ready.remove(work)
+            self.counters.batches += 1
+            self.counters.chunks += len(taken)
             self._changed.notify_all()
             return taken
+
+    def count(self, audio_s: float, decoded_again: int) -> None:
+        """Note a video that was transcribed."""
+        with self._changed:
+            self.counters.audio_s += audio_s
+            self.counters.decoded_again += decoded_again
 
     def halve(self, batch: int) -> None:
         """Let no batch be larger than half of one that was too large."""
@@ -101,7 +154,9 @@ class Scheduler:
             self._closed = True
             self._changed.notify_all()
 
-    def _has_place(self) -> bool:
+    def _has_place(self, job: Job) -> bool:
+        if job.suspect and any(other.suspect for other in self._active):
+            return False
         preparing = sum(job.preparing for job in self._active)
         starving = len(self._ready) < self._workers * self.batch
         return len(self._active) < self._videos or (starving and preparing < self._videos)

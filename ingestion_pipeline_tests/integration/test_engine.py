@@ -18,6 +18,7 @@ from ingestion_pipeline.records import Segment
 from ingestion_pipeline.speech.decoding import Decoding
 from ingestion_pipeline.speech.engine import Engine, Recognised
 from ingestion_pipeline.speech.language import spoken_language
+from ingestion_pipeline.speech.scheduler import Cancelled, Job
 from ingestion_pipeline.speech.waveform import RATE, Undecodable
 from ingestion_pipeline_tests.support.recordings import Samples, episode, write_audio
 
@@ -111,13 +112,12 @@ def test_times_are_those_of_the_audio_after_a_long_silence(model: WhisperModel, 
         assert one.end == pytest.approx(other.end + 100, abs=0.3)
 
 
-def test_the_position_is_told_as_it_is_reached(model: WhisperModel) -> None:
-    reached: list[float] = []
+def test_each_segment_is_told_as_it_is_heard(model: WhisperModel) -> None:
+    told: list[Segment] = []
     with Engine(model, workers=1, videos=1) as engine:
-        found = engine.transcribe(EPISODES[0], ENGLISH, reached.append)
-    assert reached == sorted(reached)
-    assert len(reached) == found.chunks
-    assert found.duration_s - 2 < reached[-1] <= found.duration_s + 0.04
+        found = engine.transcribe(EPISODES[0], ENGLISH, told.append)
+    assert told == list(found.segments)
+    assert found.duration_s - 2 < told[-1].end <= found.duration_s + 0.04
 
 
 def noise() -> Samples:
@@ -158,12 +158,28 @@ def test_a_file_that_cannot_be_decoded_does_not_disturb_the_others(
 def test_a_caller_that_gives_up_leaves_the_engine_to_the_others(
     model: WhisperModel, files: list[Path], alone: list[Sequence[Segment]]
 ) -> None:
-    def give_up(_: float) -> None:
+    def give_up(_: Segment) -> None:
         raise InterruptedError
 
     with Engine(model, workers=1, videos=1) as engine:
         with pytest.raises(InterruptedError):
             engine.transcribe(files[0], ENGLISH, give_up)
+        assert engine.transcribe(files[1], ENGLISH, lambda _: None).segments == alone[1]
+
+
+def test_a_cancelled_video_ends_whether_it_waits_or_is_heard(
+    model: WhisperModel, files: list[Path], alone: list[Sequence[Segment]]
+) -> None:
+    heard, waiting = Job(), Job()
+    with Engine(model, workers=1, videos=1, batch=1) as engine, ThreadPoolExecutor(1) as threads:
+        with engine.admitted(heard):
+            behind = threads.submit(lambda: engine.admitted(waiting).__enter__())
+            engine.cancel(waiting)
+            with pytest.raises(Cancelled):
+                behind.result(30)
+            engine.cancel(heard)
+            with pytest.raises(Cancelled):
+                engine.listen(heard, files[0], ENGLISH, lambda _: None)
         assert engine.transcribe(files[1], ENGLISH, lambda _: None).segments == alone[1]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ingestion_pipeline.speech.decoding import Decoding
-from ingestion_pipeline.speech.scheduler import Job, Scheduler, Work
+from ingestion_pipeline.speech.scheduler import Cancelled, Job, Scheduler, Work
 
 ENGLISH, GERMAN = Decoding("en"), Decoding("de")
 MEL = np.zeros((80, 3000), np.float32)
@@ -28,7 +28,8 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 class Place:
     """A place in a scheduler, held by a thread of its own until it is left."""
 
-    def __init__(self, scheduler: Scheduler, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, scheduler: Scheduler, threads: ThreadPoolExecutor, job: Job | None) -> None:
+        self._job = job
         self.admitted, self._left = threading.Event(), threading.Event()
         self._scheduler = scheduler
         self._done = threads.submit(self._hold)
@@ -38,18 +39,18 @@ class Place:
         self._done.result()
 
     def _hold(self) -> None:
-        with self._scheduler.admitted() as self.job:
+        with self._scheduler.admitted(self._job) as self.job:
             self.admitted.set()
             self._left.wait()
 
 
 @contextmanager
-def places(scheduler: Scheduler, threads: ThreadPoolExecutor) -> Iterator[Callable[[], Place]]:
+def places(scheduler: Scheduler, threads: ThreadPoolExecutor) -> Iterator[Callable[..., Place]]:
     """Give a function that asks for a place; at the end all are left."""
     held: list[Place] = []
 
-    def ask() -> Place:
-        held.append(Place(scheduler, threads))
+    def ask(job: Job | None = None) -> Place:
+        held.append(Place(scheduler, threads, job))
         return held[-1]
 
     yield ask
@@ -119,6 +120,18 @@ def test_the_next_video_is_begun_early_when_batches_are_not_filled(threads: Thre
         assert second.admitted.wait(10)
 
 
+def test_of_two_suspects_the_second_waits_for_the_first_alone(threads: ThreadPoolExecutor) -> None:
+    scheduler = Scheduler(videos=3, workers=1, batch=1)
+    with places(scheduler, threads) as ask:
+        first, other = ask(Job(suspect=True)), ask()
+        assert first.admitted.wait(10)
+        assert other.admitted.wait(10)
+        second = ask(Job(suspect=True))
+        assert not second.admitted.wait(0.05)
+        first.leave()
+        assert second.admitted.wait(10)
+
+
 def test_chunks_wait_while_too_many_bytes_do(threads: ThreadPoolExecutor) -> None:
     scheduler = Scheduler(videos=1, workers=1, batch=1)
     with scheduler.admitted() as job:
@@ -136,3 +149,31 @@ def test_nothing_is_taken_when_closed() -> None:
     scheduler = Scheduler(videos=1, workers=1, batch=1)
     scheduler.close()
     assert scheduler.take() == []
+
+
+def test_a_cancelled_video_that_waits_to_be_let_in_goes_and_so_does_one_that_waits_with_a_chunk(
+    threads: ThreadPoolExecutor,
+) -> None:
+    scheduler = Scheduler(videos=1, workers=1, batch=1)
+    waiting = Job()
+    with scheduler.admitted() as job:
+        behind = threads.submit(lambda: scheduler.admitted(waiting).__enter__())
+        scheduler.cancel(waiting)
+        with pytest.raises(Cancelled):
+            behind.result(10)
+        scheduler.cancel(job)
+        with pytest.raises(Cancelled):
+            scheduler.put(work(job))
+    assert scheduler.waiting == (0, 0, 0)
+
+
+def test_what_was_done_is_counted() -> None:
+    scheduler = Scheduler(videos=1, workers=1, batch=4)
+    with scheduler.admitted() as job:
+        for number in range(5):
+            scheduler.put(work(job, number))
+        scheduler.take()
+        scheduler.take()
+        scheduler.count(150.0, 2)
+    assert (scheduler.counters.batches, scheduler.counters.chunks) == (2, 5)
+    assert (scheduler.counters.audio_s, scheduler.counters.decoded_again) == (150.0, 2)
