@@ -31,6 +31,18 @@ class ModelFault(EnvironmentFault):
     """A model is not there or cannot be loaded."""
 
 
+class ModelUnknown(ModelFault):
+    """The model server has another model, or cannot load this one."""
+
+
+class ModelServerFault(EnvironmentFault):
+    """The model server cannot be started or reached, or is of another version."""
+
+
+class NoAccessToModelServer(ModelServerFault):
+    """The model server wants an API key."""
+
+
 class DiskFull(EnvironmentFault):
     """There is no room left for what is being written."""
 
@@ -53,6 +65,14 @@ class Transient(IngestionError):
     kind = "transient"
 
 
+class QueueFull(Transient):
+    """Too many wait at the model server."""
+
+
+class ModelServerLeaves(Transient):
+    """The model server ends, and takes nothing new."""
+
+
 class Deferred(IngestionError):
     """The video is not there yet: upcoming, live, or just ended."""
 
@@ -69,6 +89,10 @@ class Permanent(IngestionError):
     """Will not succeed however often it is tried: removed, refused, not audio."""
 
     kind = "permanent"
+
+
+class TooLarge(Permanent):
+    """An upload is larger than the model server takes."""
 
 
 class PrivateAddress(Permanent):

@@ -4,8 +4,8 @@ A step holds its video alone while it works, and writes its result in one transa
 """
 
 import hashlib
-import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from .audio.download import LOCAL
@@ -14,12 +14,11 @@ from .embedding import passages as passage_rule
 from .embedding.embedder import Embedder
 from .errors import Permanent
 from .records import Audio, Transcript, Video
-from .speech.recogniser import Recogniser
+from .speech.recogniser import Recogniser, Recognition
 from .store import catalogue, embeddings, transcripts
 from .store.database import Database
 
 Log = Callable[[str], None]
-_REPORT_EVERY_S = 10
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,16 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Transcribed:
-    """The transcript of a video; `wall_s` is what the recogniser took, None where there was nothing to do."""
+    """The transcript of a video; `recognition` is how it was made now, None where there was nothing to do."""
 
     video: Video
     transcript: Transcript
-    wall_s: float | None
+    recognition: Recognition | None
 
     @property
     def changed(self) -> bool:
         """Whether it was made now."""
-        return self.wall_s is not None
+        return self.recognition is not None
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,9 @@ def fetch(
 
 
 def transcribe(
-    database: Database, key: str, recogniser: Recogniser, workers: int, *, force: bool = False, log: Log
+    database: Database, key: str, recogniser: Recogniser, workers: int | None, *, force: bool = False, log: Log
 ) -> Transcribed:
-    """Transcribe the audio of a video, at most `workers` videos at once."""
+    """Transcribe the audio of a video; at most `workers` videos at once, None where the recogniser sees to that."""
     with database.only_run_of(key):
         with database.connection() as connection:
             video, audio = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
@@ -86,13 +85,11 @@ def transcribe(
                 return Transcribed(video, transcripts.transcript_of(connection, key), None)
         if audio is None or not audio.path.exists():
             raise Permanent(f"The audio of video {key} is not there.", "Materialize its raw_audio again.")
-        with database.recognising(workers):
-            started = time.monotonic()
-            transcript = recogniser.transcribe(key, audio, language, _reporter(log, audio.duration_s))
-            wall_s = time.monotonic() - started
+        with database.recognising(workers) if workers else nullcontext():
+            recognition = recogniser.transcribe(key, audio, language, log)
         with database.writing() as connection:
-            transcripts.save_transcript(connection, key, transcript)
-        return Transcribed(video, transcript, wall_s)
+            transcripts.save_transcript(connection, key, recognition.transcript)
+        return Transcribed(video, recognition.transcript, recognition)
 
 
 def embed(database: Database, key: str, embedder: Embedder, *, force: bool = False, log: Log) -> Embedded:
@@ -118,17 +115,3 @@ def embed(database: Database, key: str, embedder: Embedder, *, force: bool = Fal
 
 def _digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-def _reporter(log: Log, duration_s: float) -> Callable[[float], None]:
-    """Return a function that logs a position and its rate, from time to time."""
-    started = reported = time.monotonic()
-
-    def report(position_s: float) -> None:
-        nonlocal reported
-        now = time.monotonic()
-        if now - reported >= _REPORT_EVERY_S:
-            reported = now
-            log(f"transcribed {position_s:.0f} of {duration_s:.0f} s, {position_s / (now - started):.1f}x real time")
-
-    return report

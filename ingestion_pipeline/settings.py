@@ -16,7 +16,7 @@ from .errors import BadSettings
 
 NO_MORE_SETTINGS = "INGEST_ENV_FILE"
 """Variable by which a parent process, which passes all settings on, keeps its children from another `.env`."""
-_SECRETS = {"database_url", "dagster_database_url"}
+_SECRETS = {"database_url", "dagster_database_url", "model_server_api_key"}
 """What may hold a password, and is not repeated in an error."""
 
 
@@ -65,6 +65,13 @@ class Settings(BaseSettings):
     )
     dagster_database_url: PostgresAddress | None = Field(
         None, description="Dagster's own storage; empty: database <name>_dagster on the same server"
+    )
+    model_server_url: str | None = Field(
+        None, description="model server elsewhere, http://host:port, or unix:///path; empty: one on this machine"
+    )
+    model_server_api_key: str | None = Field(None, description="API key of the model server; wanted beyond loopback")
+    model_server_idle_s: Annotated[float, Field(gt=0)] = Field(
+        600, description="after this quiet time (s) the model server ends and gives its memory back"
     )
     max_audio_mb: Annotated[int, Field(ge=1)] = Field(2048, description="larger downloads are refused, in MB")
     allow_private_addresses: bool = Field(

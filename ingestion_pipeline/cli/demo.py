@@ -50,7 +50,7 @@ def demo(session: Session) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with podcast() as feed:
         demo_session = demo_session_in(folder, feed)
-        with demo_session.server():
+        with demo_session.server(), demo_session.model_server_ended():
             ingested = ingested_episodes(demo_session)
             found = [answered(demo_session, question) for question in QUESTIONS]
     click.echo(NEXT.format(env=folder / ".env"))
@@ -113,11 +113,11 @@ def line_of(database: Database, video: Video, fared: Ingested | None) -> str:
 
 def answered(session: Session, question: Question) -> bool:
     """Search, print the best moment, and tell whether it is the right one."""
-    from ingestion_pipeline.embedding.embedder import InProcessEmbedder
+    from ingestion_pipeline.models import embedder
     from ingestion_pipeline.moments import find_moments
 
     with session.database() as database:
-        hits = find_moments(database, InProcessEmbedder(session.settings.embedding_model), question.text, 1)
+        hits = find_moments(database, embedder(session.settings), question.text, 1)
     right = bool(hits) and _is_moment(hits[0], question)
     click.echo(f'\nsearch "{question.text}"' + ("" if right else "  (not the moment)"))
     for hit in hits:

@@ -26,11 +26,12 @@ _PATIENCE_S = 30
 def dev(session: Session, host: str, port: int) -> None:
     """Start the Dagster UI and its daemon.
 
-    The embedded database runs with them, where no DATABASE_URL is set. Ctrl-C stops all, the database last.
+    The embedded database runs with them, where no DATABASE_URL is set. Ctrl-C stops all, with the model server of the
+    runs; the database last.
     """
     _check_free(host, port)
     workspace = str(shipped("workspace.yaml"))
-    with _ended_by_signals(), session.dagster(), ExitStack() as processes:
+    with _ended_by_signals(), session.dagster(), session.model_server_ended(), ExitStack() as processes:
         started = [
             processes.enter_context(_process("dagster_webserver", "-w", workspace, "-h", host, "-p", str(port))),
             processes.enter_context(_process("dagster._daemon", "run", "-w", workspace)),

@@ -107,7 +107,7 @@ def _javascript() -> str:
 
 
 def _whisper(settings: Settings) -> str:
-    from ingestion_pipeline.defs.resources import chosen_device
+    from ingestion_pipeline.models import chosen_device
     from ingestion_pipeline.speech.models import check_cuda, check_present
 
     device = chosen_device(settings)

@@ -18,11 +18,11 @@ from .session import Session
 @click.pass_obj
 def search(session: Session, text: str, limit: int, as_json: bool) -> None:
     """Find where something like TEXT is said."""
-    from ingestion_pipeline.embedding.embedder import InProcessEmbedder
+    from ingestion_pipeline.models import embedder
     from ingestion_pipeline.moments import find_moments
 
     with session.database() as database:
-        hits = find_moments(database, InProcessEmbedder(session.settings.embedding_model), text, limit)
+        hits = find_moments(database, embedder(session.settings), text, limit)
     click.echo(json.dumps([as_record(hit) for hit in hits], indent=2) if as_json else as_text(hits))
 
 

@@ -68,6 +68,16 @@ class Session:
             raise DatabaseFault(f"Dagster's storage: {fault.what}", "See DAGSTER_DATABASE_URL.") from None
 
     @contextmanager
+    def model_server_ended(self) -> Iterator[None]:
+        """At the end of the block have the model server finish what it has begun, and end."""
+        from ingestion_pipeline.models import model_server
+
+        try:
+            yield
+        finally:
+            model_server(self.settings).end()
+
+    @contextmanager
     def server(self) -> Iterator[None]:
         """Hold the embedded server, where no DATABASE_URL names another."""
         server = embedded_server(self.settings)

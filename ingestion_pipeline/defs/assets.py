@@ -88,12 +88,13 @@ def transcripts(
             store.database,
             context.partition_key,
             whisper.recogniser(),
-            whisper.asr_workers,
+            whisper.runs_at_once,
             force=config.force,
             log=context.log.info,
         )
     transcript = transcribed.transcript
-    speed = {"rtfx": round(transcript.duration_s / transcribed.wall_s, 2)} if transcribed.wall_s else {}
+    made = transcribed.recognition
+    speed = {"rtfx": transcript.duration_s / made.work_s, **made.usage} if made else {}
     return dg.MaterializeResult(
         metadata={
             "title": transcribed.video.title,
@@ -107,7 +108,7 @@ def transcripts(
             "chunks_decoded_again": transcript.decoded_again,
             "preview": dg.MetadataValue.md(preview(transcript.text)),
             "changed": transcribed.changed,
-            **speed,
+            **{name: round(value, 2) for name, value in speed.items()},
         },
         data_version=dg.DataVersion(transcript.fingerprint),
     )
@@ -121,12 +122,20 @@ def transcripts(
     owners=_OWNERS,
 )
 def segment_embeddings(
-    context: dg.AssetExecutionContext, config: VideoConfig, store: Store, embeddings: Embeddings
+    context: dg.AssetExecutionContext,
+    config: VideoConfig,
+    store: Store,
+    whisper: dg.ResourceParam[Whisper],
+    embeddings: Embeddings,
 ) -> dg.MaterializeResult[None]:
     """The passages of a transcript as vectors, ready to be searched."""
     with readable_failures():
         embedded = pipeline.embed(
-            store.database, context.partition_key, embeddings.embedder(), force=config.force, log=context.log.info
+            store.database,
+            context.partition_key,
+            embeddings.embedder(whisper),
+            force=config.force,
+            log=context.log.info,
         )
     return dg.MaterializeResult(
         metadata={

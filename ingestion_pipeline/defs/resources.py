@@ -4,13 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from dagster import ConfigurableResource
+from dagster import ConfigurableResource, EnvVar
 from pydantic import Field
 
-from ingestion_pipeline.embedding.embedder import InProcessEmbedder
+from ingestion_pipeline.embedding.embedder import Embedder, InProcessEmbedder
+from ingestion_pipeline.models import chosen_device, server_folder
 from ingestion_pipeline.records import Audio, Video
+from ingestion_pipeline.serving.client import ModelServer, ServedEmbedder, ServedWhisper
+from ingestion_pipeline.serving.config import ServerConfig
 from ingestion_pipeline.settings import Settings
-from ingestion_pipeline.speech.recogniser import InProcessWhisper, Recogniser
+from ingestion_pipeline.speech.recogniser import InProcessWhisper, Recogniser, WhisperConfig
 from ingestion_pipeline.store.database import Database
 
 
@@ -56,17 +59,43 @@ class Downloads(ConfigurableResource[None]):
 
 
 class Whisper(ConfigurableResource[None]):
-    """How speech is recognised: `asr_workers` limits the runs that transcribe, `parallel_models` their decodes."""
+    """How speech is recognised: `asr_workers` limits the videos, `parallel_models` their decodes.
+
+    By a model server that all runs share: that at `server_url` or, without one, this machine's, which the first run
+    that needs it starts.
+    """
 
     model: str = Field(description="name that faster-whisper knows, folder, or demo-en (WHISPER_MODEL)")
     device: str = Field(description="where the model runs")
     compute: str = Field(description="compute type of CTranslate2 (WHISPER_COMPUTE)")
     parallel_models: int = Field(description="parallel decodes over one set of weights (WHISPER_PARALLEL_MODELS)")
     asr_workers: int = Field(description="videos being transcribed at once, over all runs (ASR_WORKERS)")
+    mode: Literal["server", "in_process"] = Field(
+        default="server", description="in_process loads the models in the run itself; for tests and one-off scripts"
+    )
+    server_folder: str = Field(description="where the model server of this machine keeps its log")
+    server_url: str | None = Field(default=None, description="a model server elsewhere (MODEL_SERVER_URL)")
+    api_key: str | None = Field(default=None, description="its key (MODEL_SERVER_API_KEY)")
+    idle_s: float = Field(default=600, description="quiet time after which it ends, in s (MODEL_SERVER_IDLE_S)")
+
+    @property
+    def config(self) -> WhisperConfig:
+        """What is asked of the model server, or loaded in the run."""
+        return WhisperConfig(self.model, self.device, self.compute, self.parallel_models, self.asr_workers)
+
+    @property
+    def runs_at_once(self) -> int | None:
+        """How many runs may transcribe at once; None where the model server sees to that."""
+        return self.asr_workers if self.mode == "in_process" else None
 
     def recogniser(self) -> Recogniser:
         """Return the recogniser; its model loads when first used."""
-        return InProcessWhisper(self.model, self.device, self.compute, self.parallel_models)
+        return InProcessWhisper(self.config) if self.mode == "in_process" else ServedWhisper(self.server())
+
+    def server(self) -> ModelServer:
+        """Return the model server that all runs share."""
+        config = ServerConfig(self.config, self.idle_s)
+        return ModelServer(config, Path(self.server_folder), self.server_url, self.api_key)
 
 
 class GpuWhisper(Whisper):
@@ -82,13 +111,15 @@ class CpuWhisper(Whisper):
 
 
 class Embeddings(ConfigurableResource[None]):
-    """The model that embeds passages and queries."""
+    """The model that embeds passages and queries, on the model server as well."""
 
     model: str = Field(description="name or folder for sentence-transformers (EMBEDDING_MODEL)")
 
-    def embedder(self) -> InProcessEmbedder:
+    def embedder(self, whisper: Whisper) -> Embedder:
         """Return the embedder; its model loads when first used."""
-        return InProcessEmbedder(self.model)
+        if whisper.mode == "in_process":
+            return InProcessEmbedder(self.model)
+        return ServedEmbedder(whisper.server(), self.model)
 
 
 def whisper_of(settings: Settings) -> Whisper:
@@ -99,17 +130,9 @@ def whisper_of(settings: Settings) -> Whisper:
         compute=settings.whisper_compute,
         parallel_models=settings.whisper_parallel_models,
         asr_workers=settings.asr_workers,
+        server_folder=str(server_folder(settings)),
+        server_url=settings.model_server_url,
+        # The UI shows the variable's name and not the key.
+        api_key=EnvVar("MODEL_SERVER_API_KEY") if settings.model_server_api_key else None,
+        idle_s=settings.model_server_idle_s,
     )
-
-
-def chosen_device(settings: Settings) -> str:
-    """Return cuda or cpu; auto asks NVIDIA's library whether there is a GPU."""
-    if settings.whisper_device != "auto":
-        return settings.whisper_device
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-        return "cuda" if pynvml.nvmlDeviceGetCount() else "cpu"
-    except pynvml.NVMLError:
-        return "cpu"

@@ -1,6 +1,7 @@
 """Embedders: the protocol, and sentence-transformers loaded in this process."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -21,6 +22,9 @@ _FIRST_USE = (
     "Give EMBEDDING_MODEL a model of sentence-transformers, or a folder; the first use of a name downloads it from "
     "huggingface.co."
 )
+
+
+_LOADS = Counter[str]()
 
 
 class Embedder(Protocol):
@@ -64,15 +68,21 @@ class InProcessEmbedder:
         if not texts:
             return np.zeros((0, self.dimensions), float32)
         return np.asarray(
-            _loaded(self.model, self.device).encode_document(list(texts), normalize_embeddings=True), float32
+            _loaded(self.model, self.device).encode_document(
+                list(texts), normalize_embeddings=True, show_progress_bar=False
+            ),
+            float32,
         )
 
     def query(self, text: str) -> NDArray[float32]:
         """Return the vector (dimensions) of a question."""
-        return np.asarray(_loaded(self.model, self.device).encode_query(text, normalize_embeddings=True), float32)
+        return np.asarray(
+            _loaded(self.model, self.device).encode_query(text, normalize_embeddings=True, show_progress_bar=False),
+            float32,
+        )
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # two serve during a change of model
 def _loaded(model: str, device: str) -> "SentenceTransformer":
     """Return the model; the videos of one process share it."""
     try:
@@ -80,9 +90,16 @@ def _loaded(model: str, device: str) -> "SentenceTransformer":
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # type: ignore[no-untyped-call]
-        return SentenceTransformer(str(weights_of(model)), device=device)
+        loaded = SentenceTransformer(str(weights_of(model)), device=device)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelFault(f"Embedding model {model} cannot be loaded: {error}.", _FIRST_USE) from error
+    _LOADS[model] += 1
+    return loaded
+
+
+def loaded_models() -> Mapping[str, int]:
+    """Return how many times each model was loaded into this process."""
+    return dict(_LOADS)
 
 
 def check_present(model: str) -> None:

@@ -15,6 +15,7 @@ from .waveform import RATE
 _NEXT_BEST = {"cuda": ("float16", "int8", "float32"), "cpu": ("int8", "float32")}
 _REFUSED = ("compute type", "CUBLAS_STATUS")
 """What CTranslate2 says where a device cannot compute in a type: when it loads, or when it computes."""
+_ONE_IS_ENOUGH = "Set WHISPER_PARALLEL_MODELS=1."
 _LOG = logging.getLogger(__name__)
 
 
@@ -23,14 +24,14 @@ def load_model(model: str, device: str, compute: str, workers: int) -> WhisperMo
 
     Where `compute` does not work on the device, the next best does, and a warning says so.
     """
-    threads, first = _threads(workers) if device == "cpu" else 1, None
+    threads, first = _threads(device, workers), None
     for wanted in _compute_types(device, compute):
         try:
             loaded = WhisperModel(
                 str(model_path(model)), device, compute_type=wanted, cpu_threads=threads, num_workers=workers
             )
             _try_out(loaded)
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, MemoryError) as error:
             first = first or error
             if not any(words in str(error) for words in _REFUSED):
                 break
@@ -42,8 +43,12 @@ def load_model(model: str, device: str, compute: str, workers: int) -> WhisperMo
     raise loading_fault(model, device, first) from first
 
 
-def _threads(workers: int) -> int:
-    """Return how many CPU threads each worker may have."""
+def _threads(device: str, workers: int) -> int:
+    """Return how many CPU threads each worker may have; warn of more workers than the device has use for."""
+    if device == "cuda":
+        if workers > 1:
+            _LOG.warning("%d models on one GPU take turns on it: batches fill it better. %s", workers, _ONE_IS_ENOUGH)
+        return 1
     cores: int = joblib.cpu_count()
     if workers > cores:
         _LOG.warning("%d decode workers on %d cores: more than one a core brings nothing.", workers, cores)

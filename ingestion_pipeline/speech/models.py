@@ -56,10 +56,11 @@ def check_cuda() -> None:
 
 def loading_fault(model: str, device: str, error: Exception) -> ModelFault:
     """Return what to say about an error of CTranslate2 or of the download."""
-    if "out of memory" in str(error):
+    if "out of memory" in str(error) or isinstance(error, MemoryError):
+        whose = "the GPU" if device == "cuda" else "this machine"
         return ModelFault(
-            f"Whisper model {model} does not fit into the memory of the GPU: {error}.",
-            "Set a smaller WHISPER_MODEL, or end what else uses the GPU.",
+            f"Whisper model {model} does not fit into the memory of {whose}: {error}.",
+            f"Set a smaller WHISPER_MODEL, or end what else uses the memory of {whose}.",
         )
     if any(name in str(error) for name in ("libcublas", "libcudnn", "CUDA")):
         return ModelFault(f"Whisper model {model} cannot run on {device}: {error}.", _CUDA)

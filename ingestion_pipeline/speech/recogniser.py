@@ -1,22 +1,43 @@
 """Recognisers: the protocol, and the engine in this process."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
-from ingestion_pipeline.errors import Permanent
-from ingestion_pipeline.records import Audio, Transcript
+from ingestion_pipeline.records import Audio, Segment, Transcript
 
-from .models import identity_of, knows_only_english, loading_fault
+from .models import identity_of, loading_fault
 
 if TYPE_CHECKING:
-    from faster_whisper import WhisperModel
+    from .resident import ResidentWhisper
 
 BEAM = 5
 _RULE = 2
 """Raised when the text or its segments change for the same audio, model, beam and language."""
+_REPORT_EVERY_S = 10.0
+
+
+@dataclass(frozen=True)
+class WhisperConfig:
+    """Which Whisper, where, with how many `parallel` decodes over one set of weights, for how many videos at once."""
+
+    model: str
+    device: str
+    compute: str = "auto"
+    parallel: int = 1
+    videos: int = 1
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """A transcript, the time (s) that it took once it was begun, and further figures by name."""
+
+    transcript: Transcript
+    work_s: float
+    usage: Mapping[str, float] = field(default_factory=dict)
 
 
 class Recogniser(Protocol):
@@ -26,86 +47,61 @@ class Recogniser(Protocol):
         """Return what a transcript depends on, without loading a model."""
         ...
 
-    def transcribe(
-        self, video: str, audio: Audio, language: str | None, progress: Callable[[float], None]
-    ) -> Transcript:
-        """Return the transcript of `video`; `progress` is told the position (s) that is reached."""
+    def transcribe(self, video: str, audio: Audio, language: str | None, log: Callable[[str], None]) -> Recognition:
+        """Return the transcript of `video`; `log` is told from time to time how far it is."""
         ...
+
+
+def fingerprint_of(model: str, audio: Audio, language: str | None) -> str:
+    """Return what a transcript depends on: audio, model, beam, language, our own rules."""
+    parts = (audio.sha256, identity_of(model), language, BEAM, _RULE)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
 class InProcessWhisper:
-    """The engine in this process; the model loads at the first transcription.
+    """The engine in this process; the model loads at the first transcription, and the process keeps it."""
 
-    `parallel` decodes share one set of weights and the cores.
-    """
-
-    model: str
-    device: str
-    compute: str = "auto"
-    parallel: int = 1
+    config: WhisperConfig
 
     def fingerprint(self, audio: Audio, language: str | None) -> str:
-        """Return what a transcript depends on: audio, model, beam, language, our own rules."""
-        parts = (audio.sha256, identity_of(self.model), language, BEAM, _RULE)
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+        """Return what a transcript depends on."""
+        return fingerprint_of(self.config.model, audio, language)
 
-    def transcribe(
-        self, video: str, audio: Audio, language: str | None, progress: Callable[[float], None]
-    ) -> Transcript:
+    def transcribe(self, video: str, audio: Audio, language: str | None, log: Callable[[str], None]) -> Recognition:
         """Return the transcript; raise `ModelFault` or, where audio or language are at fault, `Permanent`."""
-        from .decoding import Decoding
-        from .engine import Engine
-        from .language import UNDETERMINED
-        from .waveform import Undecodable
-
-        self._check(video, language)
-        model = _loaded(self)
-        try:
-            spoken = language or _heard_language(model, audio)
-            self._check(video, spoken, model)
-            with Engine(model, workers=self.parallel, videos=1) as engine:
-                found = engine.transcribe(audio.path, Decoding(spoken or "en", BEAM), lambda said: progress(said.end))
-        except (OSError, Undecodable) as error:
-            raise Permanent(
-                f"The audio of video {video} cannot be decoded: {error}.", f"Look at the file {audio.path}."
-            ) from error
-        except RuntimeError as error:
-            raise loading_fault(self.model, self.device, error) from error
-        return Transcript(
-            language=spoken or UNDETERMINED,
-            duration_s=found.duration_s,
-            speech_s=found.speech_s,
-            segments=found.segments,
-            model=self.model,
-            fingerprint=self.fingerprint(audio, language),
-            decoded_again=found.decoded_again,
-            left_out_s=found.left_out_s,
-        )
-
-    def _check(self, video: str, language: str | None, model: "WhisperModel | None" = None) -> None:
-        """Raise `Permanent` where the model does not know the language; a loaded one is asked for its token."""
-        if language in {None, "en"}:
-            return
-        remedy = "Set WHISPER_MODEL=large-v3-turbo, or another multilingual model."
-        if knows_only_english(self.model) or (model and not model.model.is_multilingual):
-            raise Permanent(f"Video {video} is in {language!r}, and the model {self.model} knows only English.", remedy)
-        if model and model.hf_tokenizer.token_to_id(f"<|{language}|>") is None:
-            raise Permanent(f"Video {video} is in {language!r}, which the model {self.model} does not know.", remedy)
+        whisper = _resident(self.config)
+        began = time.monotonic()
+        transcript = whisper.transcribe(video, audio.path, language, said=_reporter(log, audio.duration_s))
+        transcript = replace(transcript, fingerprint=self.fingerprint(audio, language))
+        return Recognition(transcript, time.monotonic() - began)
 
 
 @lru_cache(maxsize=1)
-def _loaded(whisper: InProcessWhisper) -> "WhisperModel":
+def _resident(config: WhisperConfig) -> "ResidentWhisper":
     """Return the model; the videos of one process share it."""
     try:
-        from .loading import load_model
+        from .resident import ResidentWhisper
     except (OSError, ImportError) as error:
-        raise loading_fault(whisper.model, whisper.device, error) from error
-    return load_model(whisper.model, whisper.device, whisper.compute, whisper.parallel)
+        raise loading_fault(config.model, config.device, error) from error
+    return ResidentWhisper(config)
 
 
-def _heard_language(model: "WhisperModel", audio: Audio) -> str | None:
-    """Return what a vote says; a model without language tokens was trained on English."""
-    from .language import spoken_language
+def progress_line(position_s: float, duration_s: float, work_s: float) -> str:
+    """Return how far a transcription is."""
+    share = f" of {duration_s:.0f} s ({min(position_s / duration_s, 1):.0%})" if duration_s else " s"
+    return f"transcribed {position_s:.0f}{share}, {position_s / max(work_s, 0.001):.1f}x real time"
 
-    return spoken_language(model, audio.path) if model.model.is_multilingual else "en"
+
+def _reporter(log: Callable[[str], None], duration_s: float) -> Callable[[Segment], None]:
+    """Return a function that logs the position, from time to time."""
+    started = reported = time.monotonic()
+
+    def report(said: Segment) -> None:
+        nonlocal reported
+        now = time.monotonic()
+        if now - reported >= _REPORT_EVERY_S:
+            reported = now
+            log(progress_line(said.end, duration_s, now - started))
+
+    return report

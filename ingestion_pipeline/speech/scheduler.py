@@ -34,12 +34,16 @@ class Job:
 
 @dataclass
 class Counters:
-    """What was done since the start; `waits_s` are the last times for which a worker waited while a video did."""
+    """What was done since the start, and for how long (s) there was a video in.
+
+    `waits_s` are the last times for which a worker waited while a video did.
+    """
 
     batches: int = 0
     chunks: int = 0
     decoded_again: int = 0
     audio_s: float = 0.0
+    active_s: float = 0.0
     waits_s: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
 
@@ -64,6 +68,7 @@ class Scheduler:
         self._ready: deque[Work] = deque()
         self._queued: deque[Job] = deque()
         self._active: list[Job] = []
+        self._active_since = 0.0
         self._closed = False
         self._changed = Condition()
 
@@ -87,6 +92,8 @@ class Scheduler:
                 if job.cancelled:
                     raise Cancelled
                 self._queued.popleft()
+                if not self._active:
+                    self._active_since = perf_counter()
                 self._active.append(job)
                 self._changed.notify_all()
             yield job
@@ -169,6 +176,8 @@ class Scheduler:
             self._ready = deque(work for work in self._ready if work.job is not job)
             if job in self._active:
                 self._active.remove(job)
+                if not self._active:
+                    self.counters.active_s += perf_counter() - self._active_since
             if job in self._queued:
                 self._queued.remove(job)
             self._changed.notify_all()

@@ -6,11 +6,9 @@ and `alive.lock` is passed on to initdb and PostgreSQL, so it is free only when 
 """
 
 import fcntl
-import hashlib
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -18,6 +16,7 @@ from urllib.parse import quote
 from psycopg.pq import PGconn, Ping
 
 from ingestion_pipeline.errors import DatabaseFault
+from ingestion_pipeline.private_folders import check_owner, make_private, socket_folder
 
 from . import embedded_programs as programs
 
@@ -32,9 +31,7 @@ class EmbeddedServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
-        mark = hashlib.sha256(os.fsencode(self._folder)).hexdigest()[:8]
-        # Not TMPDIR: it differs between a shell and a service, and a socket's path may have 107 bytes at most.
-        self._sockets = Path("/tmp") / f"ingest-{os.geteuid()}-{mark}"
+        self._sockets = socket_folder(self._folder)
         self._keep = self._folder / "keep-running"
 
     def url(self, database: str) -> str:
@@ -98,7 +95,7 @@ class EmbeddedServer:
     def _launch(self, alive: IO[bytes]) -> None:
         with alive:
             programs.initialise(self._folder, alive)
-            programs.make_private(self._sockets)
+            make_private(self._sockets)
             programs.launch(self._folder, self._sockets, alive)
         for _ in range(_RECOVERY):
             if self.running():
@@ -117,6 +114,8 @@ class EmbeddedServer:
         programs.shut_down(self._folder)
         for _ in range(_FAREWELL):
             if self._gone():
+                with suppress(OSError):
+                    self._sockets.rmdir()
                 return True
             time.sleep(_PAUSE)
         raise DatabaseFault(f"The embedded database in {self._folder} did not stop.", "See its log.")
@@ -124,7 +123,7 @@ class EmbeddedServer:
     def _ping(self) -> Ping:
         if not self._sockets.is_dir():
             return Ping.NO_RESPONSE
-        programs.check_owner(self._sockets)
+        check_owner(self._sockets)
         return Ping(PGconn.ping(f"{self.url('postgres')}&connect_timeout=10".encode()))
 
     def _used(self) -> bool:
@@ -152,7 +151,7 @@ class EmbeddedServer:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         try:
-            programs.make_private(self._folder)
+            make_private(self._folder)
             with self._open("server.lock") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield

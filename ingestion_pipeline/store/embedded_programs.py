@@ -56,23 +56,6 @@ def shut_down(folder: Path) -> None:
     _run(folder, None, "pg_ctl", "stop", "-D", "data", "-m", "fast", "-t", "120")
 
 
-def make_private(folder: Path) -> None:
-    """Have a folder that only this user can enter; raise `DatabaseFault` for a link or another user's, or `OSError`."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    check_owner(folder)
-    folder.chmod(0o700)
-
-
-def check_owner(folder: Path) -> None:
-    """Raise `DatabaseFault` where somebody else laid the folder there."""
-    owner = folder.lstat().st_uid
-    if folder.is_symlink() or owner != os.geteuid():
-        raise DatabaseFault(
-            f"{folder} is a link, or belongs to another user (number {owner}).",
-            "Run as that user, or move it away, or set DATABASE_URL.",
-        )
-
-
 def last_words(folder: Path) -> str:
     """Return what the server's log says last of a failure, or else its last line."""
     log = folder / "log"

@@ -14,7 +14,7 @@ from ingestion_pipeline.errors import ModelFault, Permanent, VideoUnknown
 from ingestion_pipeline.moments import find_moments, link_to
 from ingestion_pipeline.pipeline import Log
 from ingestion_pipeline.records import Audio, Video
-from ingestion_pipeline.speech.recogniser import InProcessWhisper
+from ingestion_pipeline.speech.recogniser import InProcessWhisper, WhisperConfig
 from ingestion_pipeline.store import catalogue, transcripts
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline_tests.support.examples import WordEmbedder, transcript, video
@@ -23,7 +23,7 @@ from ingestion_pipeline_tests.support.web import Site
 
 EPISODE = next(file for file in EPISODES if file.stem == "the-night-train")
 ABOUT = json.loads(EPISODE.with_suffix(".json").read_text())
-DEMO = InProcessWhisper("demo-en", "cpu", "int8")
+DEMO = InProcessWhisper(WhisperConfig("demo-en", "cpu", "int8"))
 MINI = InProcessEmbedder(MINILM)
 
 
@@ -202,7 +202,7 @@ def test_a_track_in_a_language_that_whisper_does_not_know_is_transcribed(
 
 def test_a_model_that_is_not_there_is_named(database: Database, episode: Video, tmp_path: Path) -> None:
     pipeline.fetch(database, episode.key, Downloader(tmp_path), log=print)
-    absent = InProcessWhisper("no-such-model", "cpu")
+    absent = InProcessWhisper(WhisperConfig("no-such-model", "cpu"))
     with pytest.raises(ModelFault, match="Whisper model no-such-model cannot be loaded"):
         pipeline.transcribe(database, episode.key, absent, 1, log=print)
     with pytest.raises(ModelFault, match="Embedding model /no/such cannot be loaded"):

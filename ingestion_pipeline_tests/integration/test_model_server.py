@@ -1,0 +1,268 @@
+"""The model server as the runs of a backfill meet it: started by one of many, shared, killed, full, gone."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingestion_pipeline.demo import EPISODES
+from ingestion_pipeline.embedding.embedder import MINILM, InProcessEmbedder
+from ingestion_pipeline.errors import (
+    ModelFault,
+    ModelServerFault,
+    NoAccessToModelServer,
+    Permanent,
+    QueueFull,
+    TooLarge,
+)
+from ingestion_pipeline.records import Audio
+from ingestion_pipeline.serving.client import ModelServer, ServedEmbedder, ServedWhisper
+from ingestion_pipeline.serving.config import ServerConfig
+from ingestion_pipeline.serving.connection import Address
+from ingestion_pipeline.serving.startup import LocalServer
+from ingestion_pipeline.speech.recogniser import InProcessWhisper, Recognition
+from ingestion_pipeline_tests.support.model_servers import (
+    DEMO,
+    audio_of,
+    metric,
+    model_server,
+    pid_of,
+    tcp_server,
+    wait_until,
+    wait_until_gone,
+)
+from ingestion_pipeline_tests.support.recordings import episode, write_audio
+from ingestion_pipeline_tests.support.web import Site
+
+EPISODE = audio_of(EPISODES[0])
+CONFIG = ServerConfig(DEMO)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ModelServer]:
+    with model_server(tmp_path / "model-server") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Audio:
+    """Give twelve minutes of speech, so that something can happen meanwhile."""
+    return audio_of(write_audio(tmp_path_factory.mktemp("long") / "long.wav", np.tile(episode(), 15)))
+
+
+def transcribed(server: ModelServer, audio: Audio = EPISODE, lines: list[str] | None = None) -> Recognition:
+    return ServedWhisper(server).transcribe("v1", audio, "en", (lines if lines is not None else []).append)
+
+
+def begun(address: Address) -> bool:
+    return metric(address, "chunks_total") > 0
+
+
+def test_a_served_transcript_is_that_of_the_engine_in_this_process(server: ModelServer) -> None:
+    served = transcribed(server)
+    here = InProcessWhisper(DEMO).transcribe("v1", EPISODE, "en", print)
+    assert served.transcript == here.transcript
+    assert served.work_s > 0
+    assert {"wait_seconds", "cpu_mean_cores", "memory_peak_mb"} <= set(served.usage)
+
+
+def test_served_vectors_are_those_of_the_library_in_this_process(server: ModelServer) -> None:
+    served, here = ServedEmbedder(server, MINILM), InProcessEmbedder(MINILM)
+    texts = [f"the bees of hive {number}" for number in range(700)]
+    np.testing.assert_allclose(served.documents(texts), here.documents(texts), atol=1e-5)
+    np.testing.assert_allclose(served.query("who makes honey"), here.query("who makes honey"), atol=1e-5)
+    assert served.documents([]).shape == (0, served.dimensions) == (0, 384)
+
+
+def test_of_many_that_need_a_server_one_starts_it_and_both_models_load_once(server: ModelServer) -> None:
+    embedder = ServedEmbedder(server, MINILM)
+    with ThreadPoolExecutor(12) as threads:
+        texts = list(threads.map(lambda _: transcribed(server).transcript.text, range(6)))
+        list(threads.map(embedder.query, texts))
+    assert len(set(texts)) == 1
+    [log] = server.folder.glob("*.log")
+    assert log.read_text().count("Started server process") == 1
+    with server.address().request("GET", "/metrics") as response:
+        loads = [line for line in response.read().decode().splitlines() if line.startswith("ingest_model_loads_total{")]
+    assert [line.split()[-1] for line in loads] == ["1.0", "1.0"]
+
+
+def test_only_this_user_reaches_it(server: ModelServer) -> None:
+    path = server.address().socket_path
+    assert path is not None
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_it_lives_in_a_session_of_its_own(server: ModelServer) -> None:
+    assert os.getsid(pid_of(server.address())) != os.getsid(0)
+
+
+def test_another_configuration_gets_another_server(server: ModelServer) -> None:
+    with model_server(server.folder, replace(DEMO, parallel=2)) as other:
+        assert pid_of(server.address()) != pid_of(other.address())
+
+
+def test_it_ends_when_nobody_asks_and_leaves_no_socket(tmp_path: Path) -> None:
+    with model_server(tmp_path, idle_s=0.5) as server:
+        address = server.address()
+        assert address.socket_path is not None
+        wait_until_gone(pid_of(address))
+        assert not address.socket_path.parent.exists()
+        assert transcribed(server).transcript.text
+
+
+def test_killed_in_the_middle_it_is_started_again_and_the_run_goes_on(server: ModelServer, long: Audio) -> None:
+    lines: list[str] = []
+    with ThreadPoolExecutor(1) as threads:
+        run = threads.submit(transcribed, server, long, lines)
+        wait_until(lambda: begun(server.address()))
+        os.kill(pid_of(server.address()), signal.SIGKILL)
+        transcript = run.result(120).transcript
+    assert transcript.duration_s == pytest.approx(long.duration_s, abs=0.1)
+    assert any("another one is asked" in line for line in lines)
+
+
+def test_an_audio_on_which_it_breaks_down_twice_fails_and_says_so(server: ModelServer, long: Audio) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        run = threads.submit(transcribed, server, long)
+        for _ in range(2):
+            wait_until(lambda: LocalServer(server.config, server.folder).running() and begun(server.address()))
+            os.kill(pid_of(server.address()), signal.SIGKILL)
+        with pytest.raises(Permanent, match="broke down twice while it transcribed video v1"):
+            run.result(120)
+    assert transcribed(server).transcript.text
+
+
+def test_a_run_that_waits_does_not_answer_for_a_breakdown(server: ModelServer, long: Audio) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        at_work = threads.submit(transcribed, server, long)
+        wait_until(lambda: begun(server.address()))
+        waits = threads.submit(transcribed, server)
+        wait_until(lambda: metric(server.address(), "videos_waiting") == 1)
+        os.kill(pid_of(server.address()), signal.SIGKILL)
+        assert at_work.result(120).transcript.segments
+        assert waits.result(120).transcript.text
+
+
+def test_at_sigterm_it_finishes_what_it_began_and_who_waits_gets_another(server: ModelServer, long: Audio) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        first = server.address()
+        pid, lines = pid_of(first), list[str]()
+        at_work = threads.submit(transcribed, server, long, lines)
+        wait_until(lambda: begun(first))
+        waits = threads.submit(transcribed, server)
+        wait_until(lambda: metric(first, "videos_waiting") == 1)
+        os.kill(pid, signal.SIGTERM)
+        assert waits.result(120).transcript.text
+        assert at_work.result(120).transcript.duration_s == pytest.approx(long.duration_s, abs=0.1)
+        assert not any("another one is asked" in line for line in lines)
+    assert pid_of(server.address()) != pid
+    wait_until_gone(pid)
+
+
+def test_who_goes_away_cancels_the_work(server: ModelServer, long: Audio) -> None:
+    address = server.address()
+    with started_client(address, long) as client:
+        wait_until(lambda: begun(address))
+        client.kill()
+    wait_until(lambda: metric(address, "videos_active") == 0)
+    assert metric(address, "audio_seconds_total") == 0
+
+
+def started_client(address: Address, audio: Audio) -> "subprocess.Popen[bytes]":
+    code = (
+        "import sys; from pathlib import Path; from ingestion_pipeline.serving.connection import Address;"
+        "from urllib.parse import urlencode;"
+        "body = urlencode({'model': 'demo-en', 'path': sys.argv[2], 'language': 'en'}).encode();"
+        "Address(sys.argv[1]).request('POST', '/v1/audio/transcriptions', body,"
+        " {'Content-Type': 'application/x-www-form-urlencoded'}).__enter__()"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, address.url, str(audio.path)])
+
+
+def test_elsewhere_the_audio_is_sent_and_the_key_is_asked_for(tmp_path: Path) -> None:
+    with tcp_server(key="secret", upload_bytes=EPISODE.size + 2000) as address:
+        away = ModelServer(CONFIG, tmp_path, address.url, "secret")
+        here = InProcessWhisper(DEMO).transcribe("v1", EPISODE, "en", print)
+        assert transcribed(away).transcript == here.transcript
+        with pytest.raises(NoAccessToModelServer, match="API key is missing or wrong"):
+            transcribed(replace(away, key="wrong"))
+        large = write_audio(tmp_path / "large.wav", episode())
+        with pytest.raises(TooLarge, match="MAX_AUDIO_MB"):
+            transcribed(away, audio_of(large))
+
+
+def test_a_full_queue_is_said_to_be_full(tmp_path: Path, long: Audio) -> None:
+    with tcp_server(queue=1) as address, ThreadPoolExecutor(1) as threads:
+        away = ModelServer(CONFIG, tmp_path, address.url)
+        at_work = threads.submit(transcribed, away, long)
+        wait_until(lambda: begun(address))
+        with pytest.raises(QueueFull, match="1 requests wait"):
+            transcribed(away)
+        assert at_work.result(120).transcript.segments
+
+
+def test_another_model_is_refused(tmp_path: Path) -> None:
+    with tcp_server() as address:
+        config = replace(CONFIG, whisper=replace(DEMO, model="small"))
+        with pytest.raises(ModelFault, match="This server has the model demo-en, not small"):
+            transcribed(ModelServer(config, tmp_path, address.url))
+
+
+def test_a_model_that_is_not_there_and_bad_audio_are_told_apart(tmp_path: Path, server: ModelServer) -> None:
+    (tmp_path / "page.mp3").write_text("<html>")
+    with pytest.raises(Permanent, match="The audio of video v1 cannot be decoded"):
+        transcribed(server, replace(EPISODE, path=tmp_path / "page.mp3"))
+    with (
+        model_server(server.folder, replace(DEMO, model="/no/such/model")) as other,
+        pytest.raises(ModelFault, match="/no/such/model cannot be loaded"),
+    ):
+        transcribed(other)
+    with pytest.raises(ModelFault, match="/no/such"):
+        ServedEmbedder(server, "/no/such").query("who")
+
+
+def test_an_english_model_refuses_german(server: ModelServer) -> None:
+    with pytest.raises(Permanent, match="knows only English"):
+        ServedWhisper(server).transcribe("v1", EPISODE, "de", print)
+
+
+def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    script = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_AS, (300_000_000, 300_000_000))
+from pathlib import Path
+from ingestion_pipeline.serving.config import ServerConfig
+from ingestion_pipeline.serving.startup import LocalServer
+from ingestion_pipeline.speech.recogniser import WhisperConfig
+LocalServer(ServerConfig(WhisperConfig("demo-en", "cpu")), Path({str(tmp_path)!r})).have()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "ModelServerFault: The model server did not start: " in done.stderr
+    assert f"See {tmp_path}" in done.stderr
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelServerFault, match="cannot be started"):
+        ModelServer(CONFIG, tmp_path / "file").address()
+
+
+def test_nobody_there_and_another_version_are_told_apart(tmp_path: Path, site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    with pytest.raises(ModelServerFault, match=f"Nobody answers at {url}"):
+        ModelServer(CONFIG, tmp_path, url).address()
+    url = site.add("/healthz", json.dumps({"version": "0.0.1"}), "application/json").removesuffix("/healthz")
+    with pytest.raises(ModelServerFault, match=r"has version 0\.0\.1, this is"):
+        ModelServer(CONFIG, tmp_path, url).address()
+    with pytest.raises(ModelServerFault, match="not the address of a model server"):
+        ModelServer(CONFIG, tmp_path, "localhost:8008").address()

@@ -1,0 +1,91 @@
+"""Model servers of the demonstration model, in processes of their own, ended with the test."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from ingestion_pipeline.audio.files import describe
+from ingestion_pipeline.audio.probe import probe
+from ingestion_pipeline.records import Audio
+from ingestion_pipeline.serving.client import ModelServer
+from ingestion_pipeline.serving.config import ServerConfig
+from ingestion_pipeline.serving.connection import Address
+from ingestion_pipeline.speech.recogniser import WhisperConfig
+
+DEMO = WhisperConfig("demo-en", "cpu", "int8", parallel=1, videos=1)
+
+
+def audio_of(path: Path) -> Audio:
+    """Return what a download would have noted of a file."""
+    return describe(path, probe(path))
+
+
+@contextmanager
+def model_server(folder: Path, whisper: WhisperConfig = DEMO, idle_s: float = 60) -> Iterator[ModelServer]:
+    """Give a server that starts when it is asked; at the end it is ended."""
+    server = ModelServer(ServerConfig(whisper, idle_s), folder)
+    try:
+        yield server
+    finally:
+        server.end()
+
+
+@contextmanager
+def tcp_server(*, key: str | None = None, upload_bytes: int = 10**9, queue: int = 8) -> Iterator[Address]:
+    """Give the address of a server on loopback."""
+    limits = json.dumps({"key": key, "upload_bytes": upload_bytes, "queue": queue})
+    command = [sys.executable, __file__, limits]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield Address(process.stdout.readline().strip(), key)
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def pid_of(address: Address) -> int:
+    return int(address.ask("GET", "/healthz")["pid"])
+
+
+def metric(address: Address, name: str) -> float:
+    with address.request("GET", "/metrics") as response:
+        found = re.search(rf"^ingest_{name} (\S+)$", response.read().decode(), re.MULTILINE)
+    assert found, name
+    return float(found[1])
+
+
+def wait_until(holds: Callable[[], bool], patience_s: float = 60) -> None:
+    """Look again and again; fail where it never holds."""
+    ends = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < ends, "it never came to pass"
+        time.sleep(0.02)
+
+
+def wait_until_gone(pid: int) -> None:
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=60)
+    assert not psutil.pid_exists(pid)
+
+
+def _serve(limits: str) -> None:
+    from ingestion_pipeline.serving.server import listening_at, serve
+    from ingestion_pipeline.serving.service import Limits, Service
+
+    listener = listening_at("127.0.0.1", 0, None)
+    host, port = listener.getsockname()
+    service = Service(ServerConfig(DEMO, 60), Limits(**json.loads(limits)))
+    serve(service, listener, lambda: print(f"http://{host}:{port}", flush=True))
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
+    os._exit(0)
