@@ -4,7 +4,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages demo dev test test-slow lint format check-model demo-model demo-audio bench-asr clean
+.PHONY: help install system-packages demo dev test test-slow lint format check-model demo-model demo-audio bench-asr bench-runs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -18,9 +18,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[embedded-db,demo,train,bench,dev]"
 	@touch $(INSTALLED)
 
-system-packages: ## Install what only test-slow and demo-model need: espeak-ng (Debian, as root)
+system-packages: ## Install what only test-slow and demo-model need: espeak-ng, gcc (Debian, as root)
 	apt-get update -qq
-	apt-get install -y -qq espeak-ng
+	apt-get install -y -qq espeak-ng gcc libc6-dev
 
 demo: $(INSTALLED) ## Take a small podcast from its feed to a search, on this machine alone
 	@$(RUN) -m ingestion_pipeline demo
@@ -54,6 +54,9 @@ demo-audio: $(INSTALLED) ## Speak the demo episodes and the held-out sentences a
 
 bench-asr: $(INSTALLED) ## Compare four ways of transcribing, a night long; QUICK=1: under ten minutes
 	$(RUN) -m benchmarks.asr $(if $(QUICK),--quick --fresh)
+
+bench-runs: $(INSTALLED) ## Measure what a run for each video costs, about half an hour
+	$(RUN) -m benchmarks.runs
 
 clean: ## Remove what was built, .venv apart
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -29,6 +29,7 @@ def whisper_config(settings: Settings) -> WhisperConfig:
         settings.whisper_compute,
         settings.whisper_parallel_models,
         settings.asr_workers,
+        settings.whisper_batch,
     )
 
 

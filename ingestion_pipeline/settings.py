@@ -49,6 +49,9 @@ class Settings(BaseSettings):
         "auto", description="auto takes the fastest type that the device has"
     )
     whisper_parallel_models: Workers = Field(1, description="parallel decodes; they share one set of weights")
+    whisper_batch: Workers | None = Field(
+        None, description="chunks of speech decoded at once by each; empty: 16 on a GPU, 4 on a CPU"
+    )
     asr_workers: Workers = Field(2, description="videos being transcribed at once")
     io_workers: Workers = Field(24, description="videos in progress at once, and so downloads")
     db_workers: Workers = Field(12, description="writers to the database at once")

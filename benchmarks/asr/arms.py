@@ -77,7 +77,7 @@ def this_engine(setup: Setup, tally: Tally) -> Iterator[Arm]:
     from ingestion_pipeline.speech.engine import Engine
 
     model = counted(setup.load(setup.cores // setup.workers, setup.workers), tally)
-    decoding = _decoding(setup)
+    decoding = decoding_of(setup)
 
     def text(file: Path) -> str:
         return _text(engine.transcribe(file, decoding, lambda _: None).segments)
@@ -98,7 +98,8 @@ ARMS: dict[str, Callable[[Setup, Tally], AbstractContextManager[Arm]]] = {
 NAMES = {"a": "sequential", "b": "batched", "c": "model copies", "d": "this engine"}
 
 
-def _decoding(setup: Setup) -> "Decoding":
+def decoding_of(setup: Setup) -> "Decoding":
+    """Return how the engine decodes so that each arm does the same work."""
     from ingestion_pipeline.speech.decoding import Decoding
 
     if setup.real:

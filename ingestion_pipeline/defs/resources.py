@@ -69,6 +69,7 @@ class Whisper(ConfigurableResource[None]):
     device: str = Field(description="where the model runs")
     compute: str = Field(description="compute type of CTranslate2 (WHISPER_COMPUTE)")
     parallel_models: int = Field(description="parallel decodes over one set of weights (WHISPER_PARALLEL_MODELS)")
+    batch: int | None = Field(default=None, description="chunks that each decodes at once (WHISPER_BATCH)")
     asr_workers: int = Field(description="videos being transcribed at once, over all runs (ASR_WORKERS)")
     mode: Literal["server", "in_process"] = Field(
         default="server", description="in_process loads the models in the run itself; for tests and one-off scripts"
@@ -81,7 +82,7 @@ class Whisper(ConfigurableResource[None]):
     @property
     def config(self) -> WhisperConfig:
         """What is asked of the model server, or loaded in the run."""
-        return WhisperConfig(self.model, self.device, self.compute, self.parallel_models, self.asr_workers)
+        return WhisperConfig(self.model, self.device, self.compute, self.parallel_models, self.asr_workers, self.batch)
 
     @property
     def runs_at_once(self) -> int | None:
@@ -129,6 +130,7 @@ def whisper_of(settings: Settings) -> Whisper:
         model=settings.whisper_model,
         compute=settings.whisper_compute,
         parallel_models=settings.whisper_parallel_models,
+        batch=settings.whisper_batch,
         asr_workers=settings.asr_workers,
         server_folder=str(server_folder(settings)),
         server_url=settings.model_server_url,

@@ -3,13 +3,14 @@
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from . import EPISODES
@@ -19,9 +20,9 @@ _ITUNES = "http://www.itunes.com/dtds/podcast-1.0.dtd"
 
 
 @contextmanager
-def podcast() -> Iterator[str]:
-    """Give the address of the feed while it is served."""
-    server = _Server(("127.0.0.1", 0), partial(_Handler, directory=str(EPISODES[0].parent)))
+def podcast(episodes: Sequence[Path] = EPISODES) -> Iterator[str]:
+    """Give the address of a feed while it is served; the episodes, with what is said of them, lie in one folder."""
+    server = _Server(("127.0.0.1", 0), partial(_Handler, episodes, directory=str(episodes[0].parent)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     try:
@@ -32,7 +33,7 @@ def podcast() -> Iterator[str]:
         thread.join()
 
 
-def feed(address: str) -> bytes:
+def feed(address: str, episodes: Sequence[Path]) -> bytes:
     """Return the RSS feed of the episodes, one a week, whose files are under `address`."""
     ET.register_namespace("itunes", _ITUNES)
     rss = ET.Element("rss", version="2.0")
@@ -41,7 +42,7 @@ def feed(address: str) -> bytes:
     ET.SubElement(channel, "link").text = f"{address}/"
     ET.SubElement(channel, "description").text = "Short stories in the vocabulary of demo-en."
     ET.SubElement(channel, "language").text = "en"
-    for week, episode in enumerate(EPISODES):
+    for week, episode in enumerate(episodes):
         channel.append(_item(address, episode, _FIRST + timedelta(weeks=week)))
     return bytes(ET.tostring(rss, encoding="utf-8", xml_declaration=True))
 
@@ -70,11 +71,15 @@ class _Server(ThreadingHTTPServer):
 class _Handler(SimpleHTTPRequestHandler):
     extensions_map = {".opus": "audio/ogg", ".json": "application/json"}  # noqa: RUF012 - the standard library's shape
 
+    def __init__(self, episodes: Sequence[Path], *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - handed on
+        self._episodes = episodes
+        super().__init__(*arguments, **options)
+
     def do_GET(self) -> None:
         """Answer with the feed or a file."""
         if self.path != "/feed.xml":
             return super().do_GET()
-        body = feed(f"http://{self.headers['Host']}")
+        body = feed(f"http://{self.headers['Host']}", self._episodes)
         self.send_response(200)
         self.send_header("Content-Type", "application/rss+xml")
         self.send_header("Content-Length", str(len(body)))

@@ -22,13 +22,17 @@ _REPORT_EVERY_S = 10.0
 
 @dataclass(frozen=True)
 class WhisperConfig:
-    """Which Whisper, where, with how many `parallel` decodes over one set of weights, for how many videos at once."""
+    """Which Whisper, where, with how many `parallel` decodes over one set of weights, for how many videos at once.
+
+    Without a `batch` as many chunks are decoded at once as suit the device.
+    """
 
     model: str
     device: str
     compute: str = "auto"
     parallel: int = 1
     videos: int = 1
+    batch: int | None = None
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,8 @@ class ResidentWhisper:
             if self._model is None or self.engine is None:
                 config = self.config
                 self._model = load_model(config.model, config.device, config.compute, config.parallel)
-                self.engine = Engine(self._model, workers=config.parallel, videos=config.videos).__enter__()
+                engine = Engine(self._model, workers=config.parallel, videos=config.videos, batch=config.batch)
+                self.engine = engine.__enter__()
             return self._model, self.engine
 
     def _check(self, video: str, language: str | None, model: WhisperModel | None = None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ingestion_pipeline.demo.podcast import podcast
@@ -60,10 +61,21 @@ def test_a_backfill_of_all_episodes_from_the_ui(installation: Installation, ui: 
     ]["partitionKeys"]
     assert len(partitions) == 6
     assert ui.backfill(STEPS, partitions) == "COMPLETED_SUCCESS"
+    assert ready_models(installation) == []
     status = installation.json("db", "status")
     assert (status["videos"], status["transcripts"]) == (6, 6)  # type: ignore[index]
     hits = installation.json("search", "a candle held the light")
     assert hits[0]["title"] == "The keeper of the lighthouse"  # type: ignore[index]
+
+
+def ready_models(installation: Installation) -> list[str]:
+    """Return which processes of Dagster have a library for models in memory."""
+    found = []
+    for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
+        if (process.info["cwd"] or "").startswith(str(installation.folder)):
+            mapped = Path(f"/proc/{process.pid}/maps").read_text()
+            found += [f"{process.info['cmdline']}: {name}" for name in ("libtorch", "libctranslate2") if name in mapped]
+    return found
 
 
 def test_a_run_of_the_command_line_shows_and_can_be_executed_again(ui: DagsterUI) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from ingestion_pipeline_tests.support.installation import Installation
+from ingestion_pipeline_tests.support.model_servers import wait_until
 
 LAST_LINE = "demo: episodes=5 ingested=5 searches=3 found=3"
 
@@ -45,4 +46,4 @@ def test_the_commands_to_try_next_work(newcomer: Installation, first: subprocess
 
 def test_nothing_is_left_running(newcomer: Installation, first: subprocess.CompletedProcess[str]) -> None:
     assert first.returncode == 0
-    assert newcomer.processes() == []
+    wait_until(lambda: newcomer.processes() == [])

@@ -42,7 +42,10 @@ class Project:
     def run(
         self, instance: dg.DagsterInstance, job: str, partition: str | None = None, force: bool = False
     ) -> dg.ExecuteInProcessResult:
-        config = {"ops": {step: {"config": {"force": force}} for step in STEPS}} if partition else {}
+        config: dict[str, object] = {}
+        if partition:
+            config["ops"] = {step: {"config": {"force": force}} for step in STEPS}
+            config["resources"] = {"whisper": {"config": {"mode": "in_process"}}}
         definition = self.repository.get_job(job)
         return definition.execute_in_process(
             instance=instance, partition_key=partition, run_config=config, raise_on_error=False
@@ -102,7 +105,7 @@ def test_a_new_listing_leaves_old_partitions_up_to_date(project: tuple) -> None:
 
 def test_a_failure_says_what_to_do_and_spares_the_steps_after_it(project: tuple, site: Site) -> None:
     demo, instance, _ = project
-    body = feed(site.url).replace(b".opus", b".gone")
+    body = feed(site.url, EPISODES).replace(b".opus", b".gone")
     demo.list_only(site.add("/feed.xml", body, "application/rss+xml"), newest=1)
     demo.run(instance, "list_sources")
     (key,) = instance.get_dynamic_partitions("videos")

@@ -34,6 +34,7 @@ from ingestion_pipeline.speech.recogniser import InProcessWhisper, Recognition
 from ingestion_pipeline_tests.support.model_servers import (
     DEMO,
     audio_of,
+    loads,
     metric,
     model_server,
     pid_of,
@@ -92,9 +93,7 @@ def test_of_many_that_need_a_server_one_starts_it_and_both_models_load_once(serv
     assert len(set(texts)) == 1
     [log] = server.folder.glob("*.log")
     assert log.read_text().count("Started server process") == 1
-    with server.address().request("GET", "/metrics") as response:
-        loads = [line for line in response.read().decode().splitlines() if line.startswith("ingest_model_loads_total{")]
-    assert [line.split()[-1] for line in loads] == ["1.0", "1.0"]
+    assert list(loads(server.address()).values()) == [1, 1]
 
 
 def test_only_this_user_reaches_it(server: ModelServer) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import ingestion_pipeline
+from ingestion_pipeline.private_folders import socket_folder
 from ingestion_pipeline.store.database import Database
 
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
@@ -28,6 +29,7 @@ class Installation:
         self.folder = folder
         self.environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         self.environment["PYTHONPATH"] = str(Path(ingestion_pipeline.__file__).parents[1])
+        self.environment["MODEL_SERVER_IDLE_S"] = "5"
 
     def set(self, **settings: str) -> None:
         """Write `.env`."""
@@ -66,12 +68,14 @@ class Installation:
         return json.loads(done.stdout)
 
     def processes(self) -> list[str]:
-        """Return the command lines of processes that were started from this folder."""
-        found = []
+        """Return the command lines of processes that were started from this folder, model servers included."""
+        found, sockets = [], str(socket_folder(self.folder / "data/model-server"))
         for entry in Path("/proc").iterdir():
             try:
-                if entry.name.isdigit() and (entry / "cwd").resolve().is_relative_to(self.folder.resolve()):
-                    found.append((entry / "cmdline").read_text().replace("\0", " "))
+                command = (entry / "cmdline").read_text().replace("\0", " ") if entry.name.isdigit() else ""
+                here = command and (entry / "cwd").resolve().is_relative_to(self.folder.resolve())
+                if here or sockets in command:
+                    found.append(command)
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue
         return found

@@ -63,6 +63,13 @@ def metric(address: Address, name: str) -> float:
     return float(found[1])
 
 
+def loads(address: Address) -> dict[str, int]:
+    """Return how many times each model was loaded."""
+    with address.request("GET", "/metrics") as response:
+        found = re.findall(r'^ingest_model_loads_total\{model="(.*)"\} (\S+)$', response.read().decode(), re.MULTILINE)
+    return {model: int(float(count)) for model, count in found}
+
+
 def wait_until(holds: Callable[[], bool], patience_s: float = 60) -> None:
     """Look again and again; fail where it never holds."""
     ends = time.monotonic() + patience_s
