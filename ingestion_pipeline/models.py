@@ -22,9 +22,10 @@ def chosen_device(settings: Settings) -> str:
 
 
 def whisper_config(settings: Settings) -> WhisperConfig:
-    """Return the Whisper that is wanted."""
+    """Return the Whisper that is wanted; a folder by its whole path, since the server works in another folder."""
+    folder = Path(settings.whisper_model)
     return WhisperConfig(
-        settings.whisper_model,
+        str(folder.resolve()) if folder.is_dir() else settings.whisper_model,
         chosen_device(settings),
         settings.whisper_compute,
         settings.whisper_parallel_models,

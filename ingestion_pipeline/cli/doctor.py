@@ -54,14 +54,31 @@ def checks_of(session: Session) -> Iterator[Check]:
         ("folder", lambda: _folder(settings.data_dir)),
         ("disk", lambda: _disk(settings.data_dir)),
         ("JavaScript runtime", _javascript),
-        ("Whisper", lambda: _whisper(settings)),
-        ("embedding model", lambda: _embedding(settings)),
+        *_models(settings),
     ]
     for name, step in steps:
         try:
             yield Check(name, step())
         except IngestionError as error:
             yield Check(name, error.what, error.remedy or "See the README.")
+
+
+def _models(settings: Settings) -> list[tuple[str, Callable[[], str]]]:
+    """Return the checks of models: here, or of the server elsewhere that has them."""
+    server = ("model server", lambda: _model_server(settings))
+    if settings.model_server_url:
+        return [server]
+    return [server, ("Whisper", lambda: _whisper(settings)), ("embedding model", lambda: _embedding(settings))]
+
+
+def _model_server(settings: Settings) -> str:
+    from ingestion_pipeline.models import model_server
+
+    server = model_server(settings)
+    if server.url:
+        server.address()
+        return f"{server.url} answers"
+    return f"{'runs' if server.running() else 'starts when it is needed'}, log in {server.folder}"
 
 
 def _database(session: Session) -> str:

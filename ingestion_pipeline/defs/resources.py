@@ -8,7 +8,7 @@ from dagster import ConfigurableResource, EnvVar
 from pydantic import Field
 
 from ingestion_pipeline.embedding.embedder import Embedder, InProcessEmbedder
-from ingestion_pipeline.models import chosen_device, server_folder
+from ingestion_pipeline.models import server_folder, whisper_config
 from ingestion_pipeline.records import Audio, Video
 from ingestion_pipeline.serving.client import ModelServer, ServedEmbedder, ServedWhisper
 from ingestion_pipeline.serving.config import ServerConfig
@@ -125,13 +125,14 @@ class Embeddings(ConfigurableResource[None]):
 
 def whisper_of(settings: Settings) -> Whisper:
     """Return the GPU or the CPU configuration, as WHISPER_DEVICE says."""
-    kind = GpuWhisper if chosen_device(settings) == "cuda" else CpuWhisper
+    config = whisper_config(settings)
+    kind = GpuWhisper if config.device == "cuda" else CpuWhisper
     return kind(
-        model=settings.whisper_model,
-        compute=settings.whisper_compute,
-        parallel_models=settings.whisper_parallel_models,
-        batch=settings.whisper_batch,
-        asr_workers=settings.asr_workers,
+        model=config.model,
+        compute=config.compute,
+        parallel_models=config.parallel,
+        batch=config.batch,
+        asr_workers=config.videos,
         server_folder=str(server_folder(settings)),
         server_url=settings.model_server_url,
         # The UI shows the variable's name and not the key.

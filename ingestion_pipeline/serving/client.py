@@ -4,7 +4,6 @@ import base64
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -55,6 +54,10 @@ class ModelServer:
                 "Install the same version on both machines.",
             )
         return address
+
+    def running(self) -> bool:
+        """Say whether this machine's server runs."""
+        return LocalServer(self.config, self.folder).running()
 
     def end(self) -> None:
         """End the server of this machine when it has finished what it began; one elsewhere is left alone."""
@@ -172,17 +175,17 @@ class _Attempt:
         yield tail
 
 
-@dataclass(frozen=True)
 class ServedEmbedder:
     """The embedder that a model server is."""
 
-    server: ModelServer
-    model: str
+    def __init__(self, server: ModelServer, model: str) -> None:
+        self.server, self.model = server, model
+        self._dimensions: int | None = None
 
-    @cached_property
+    @property
     def dimensions(self) -> int:
-        """Return the length of a vector."""
-        return len(self.query("dimensions"))
+        """Return the length of a vector; the server is asked where none has been seen yet."""
+        return self._dimensions or len(self.query("dimensions"))
 
     def documents(self, texts: Sequence[str]) -> NDArray[float32]:
         """Return the vectors (texts, dimensions) of texts to be found."""
@@ -198,4 +201,6 @@ class ServedEmbedder:
     def _vectors(self, texts: Sequence[str], kind: str) -> NDArray[float32]:
         asked = {"model": self.model, "input": list(texts), "input_type": kind, "encoding_format": "base64"}
         answer = self.server.ask("/v1/embeddings", asked)
-        return np.stack([np.frombuffer(base64.b64decode(one["embedding"]), "<f4") for one in answer["data"]])
+        vectors = np.stack([np.frombuffer(base64.b64decode(one["embedding"]), "<f4") for one in answer["data"]])
+        self._dimensions = vectors.shape[1]
+        return vectors

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -34,12 +34,6 @@ class ServerConfig:
         """Return the configuration that a text describes."""
         fields = json.loads(text)
         return cls(WhisperConfig(**fields.pop("whisper")), **fields)
-
-    def with_absolute_model(self) -> Self:
-        """Return it with a folder's whole path: the server works in another folder."""
-        folder = Path(self.whisper.model)
-        model = str(folder.resolve()) if folder.is_dir() else self.whisper.model
-        return replace(self, whisper=replace(self.whisper, model=model))
 
 
 @lru_cache(maxsize=1)
