@@ -36,7 +36,7 @@ class Job:
 class Counters:
     """What was done since the start, and for how long (s) there was a video in.
 
-    `waits_s` are the last times for which a worker waited while a video did.
+    `waits_s` are the last times for which a worker waited in the midst of the work while a video did.
     """
 
     batches: int = 0
@@ -69,6 +69,7 @@ class Scheduler:
         self._queued: deque[Job] = deque()
         self._active: list[Job] = []
         self._active_since = 0.0
+        self._in_the_midst = False
         self._closed = False
         self._changed = Condition()
 
@@ -128,7 +129,7 @@ class Scheduler:
         Empty when closed.
         """
         with self._changed:
-            others_wait, began = bool(self._queued), perf_counter()
+            others_wait, began = bool(self._queued and self._in_the_midst), perf_counter()
             self._changed.wait_for(lambda: self._ready or self._closed)
             if self._closed:
                 return []
@@ -139,6 +140,7 @@ class Scheduler:
             taken = [work for work in self._ready if work.decoding == decoding][: min(share, self.batch)]
             for work in taken:
                 self._ready.remove(work)
+            self._in_the_midst = True
             self.counters.batches += 1
             self.counters.chunks += len(taken)
             self._changed.notify_all()
@@ -177,6 +179,7 @@ class Scheduler:
             if job in self._active:
                 self._active.remove(job)
                 if not self._active:
+                    self._in_the_midst = False
                     self.counters.active_s += perf_counter() - self._active_since
             if job in self._queued:
                 self._queued.remove(job)

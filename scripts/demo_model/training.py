@@ -4,6 +4,7 @@ import math
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -142,10 +143,10 @@ def train(trainee: Trainee, batches: Batches, checkpoint: Path, device: str) -> 
         optimizer.load_state_dict(state["optimizer"])
     started = time.monotonic() - state["elapsed_s"]
     recent: list[tuple[float, float]] = []
-    for step in range(state["step"], len(batches)):
+    for step, batch in _drawn_ahead(batches, state["step"]):
         for group in optimizer.param_groups:
             group["lr"] = PEAK_RATE * _rate(step, batches.stages)
-        recent.append(_learn(trainee, optimizer, batches[step], device))
+        recent.append(_learn(trainee, optimizer, batch, device))
         elapsed_s = time.monotonic() - started
         if len(recent) == REPORT_EVERY:
             loss, accuracy = np.mean(recent, axis=0)
@@ -153,6 +154,17 @@ def train(trainee: Trainee, batches: Batches, checkpoint: Path, device: str) -> 
             recent.clear()
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == len(batches):
             _save(checkpoint, trainee, optimizer, step + 1, elapsed_s)
+
+
+def _drawn_ahead(batches: Batches, first: int) -> Iterator[tuple[int, Batch]]:
+    """Yield the batches from number `first` on; the next is drawn while one is learned, which leaves cores idle."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(batches.__getitem__, first)
+        for step in range(first, len(batches)):
+            batch = coming.result()
+            if step + 1 < len(batches):
+                coming = thread.submit(batches.__getitem__, step + 1)
+            yield step, batch
 
 
 def _learn(trainee: Trainee, optimizer: torch.optim.Optimizer, batch: Batch, device: str) -> tuple[float, float]:
