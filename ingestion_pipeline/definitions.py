@@ -4,7 +4,7 @@ import dagster as dg
 
 from .defs.assets import raw_audio, segment_embeddings, transcripts, video_catalog
 from .defs.progress import progress_lines
-from .defs.resources import Catalogue, Downloads, Embeddings, Store, whisper_of
+from .defs.resources import Catalogue, Downloads, Embeddings, Mode, Store, whisper_of
 from .settings import Settings, load_settings
 
 ingest_video = dg.define_asset_job(
@@ -17,10 +17,11 @@ list_sources = dg.define_asset_job(
 )
 
 
-def definitions(settings: Settings, url: str | dg.EnvVar) -> dg.Definitions:
+def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server") -> dg.Definitions:
     """Return the definitions for these settings; one run takes one video through all steps in one process.
 
-    `url` is that of the database; as an `EnvVar` the UI shows the variable's name and not its password.
+    `url` is that of the database; as an `EnvVar` the UI shows the variable's name and not its password. With the `mode`
+    in_process a run loads the models by itself.
     """
     return dg.Definitions(
         assets=[video_catalog, raw_audio, transcripts, segment_embeddings],
@@ -37,7 +38,7 @@ def definitions(settings: Settings, url: str | dg.EnvVar) -> dg.Definitions:
                 max_audio_mb=settings.max_audio_mb,
                 allow_private_addresses=settings.allow_private_addresses,
             ),
-            "whisper": whisper_of(settings),
+            "whisper": whisper_of(settings, mode),
             "embeddings": Embeddings(model=settings.embedding_model),
         },
     )

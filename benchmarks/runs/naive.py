@@ -38,7 +38,7 @@ class InEachStep(CpuWhisper):
         return _InEachStep(self.config)
 
 
-_described = {**whisper_of(load_settings())._resolved_config_dict, "mode": "in_process"}  # noqa: SLF001
+_described = whisper_of(load_settings(), "in_process")._resolved_config_dict  # noqa: SLF001
 defs = dg.Definitions(
     assets=ours.assets,
     jobs=ours.jobs,

@@ -16,6 +16,8 @@ from ingestion_pipeline.settings import Settings
 from ingestion_pipeline.speech.recogniser import InProcessWhisper, Recogniser, WhisperConfig
 from ingestion_pipeline.store.database import Database
 
+Mode = Literal["server", "in_process"]
+
 
 class Store(ConfigurableResource[None]):
     """Postgres with pgvector."""
@@ -71,7 +73,7 @@ class Whisper(ConfigurableResource[None]):
     parallel_models: int = Field(description="parallel decodes over one set of weights (WHISPER_PARALLEL_MODELS)")
     batch: int | None = Field(default=None, description="chunks that each decodes at once (WHISPER_BATCH)")
     asr_workers: int = Field(description="videos being transcribed at once, over all runs (ASR_WORKERS)")
-    mode: Literal["server", "in_process"] = Field(
+    mode: Mode = Field(
         default="server", description="in_process loads the models in the run itself; for tests and one-off scripts"
     )
     server_folder: str = Field(description="where the model server of this machine keeps its log")
@@ -123,7 +125,7 @@ class Embeddings(ConfigurableResource[None]):
         return ServedEmbedder(whisper.server(), self.model)
 
 
-def whisper_of(settings: Settings) -> Whisper:
+def whisper_of(settings: Settings, mode: Mode = "server") -> Whisper:
     """Return the GPU or the CPU configuration, as WHISPER_DEVICE says."""
     config = whisper_config(settings)
     kind = GpuWhisper if config.device == "cuda" else CpuWhisper
@@ -133,6 +135,7 @@ def whisper_of(settings: Settings) -> Whisper:
         parallel_models=config.parallel,
         batch=config.batch,
         asr_workers=config.videos,
+        mode=mode,
         server_folder=str(server_folder(settings)),
         server_url=settings.model_server_url,
         # The UI shows the variable's name and not the key.

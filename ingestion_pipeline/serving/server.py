@@ -16,6 +16,8 @@ from .service import Service
 
 _LAST_S = 120
 """What videos that were begun get to be finished after SIGTERM."""
+_Place = tuple[Path, int]
+"""A socket's path, and the number of the file that lies there."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -40,7 +42,7 @@ def serve(service: Service, listener: socket.socket, ready: Callable[[], None]) 
         app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_LAST_S, timeout_keep_alive=1
     )
     try:
-        asyncio.run(_serve(service, _Server(config), listener, ready))
+        asyncio.run(_serve(service, _Server(config), listener, ready, place))
     finally:
         _remove(place)
         service.close()
@@ -53,8 +55,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(service: Service, server: uvicorn.Server, listener: socket.socket, ready: Callable[[], None]) -> None:
+async def _serve(
+    service: Service, server: uvicorn.Server, listener: socket.socket, ready: Callable[[], None], place: _Place | None
+) -> None:
     def leave() -> None:
+        # First of all, nobody must find this server any more: who is sent away asks the next one.
+        _remove(place)
+        for accepting in server.servers:
+            accepting.close()
         service.leave()
         server.should_exit = True
 
@@ -78,14 +86,14 @@ async def _end_when_idle(service: Service, leave: Callable[[], None]) -> None:
         await asyncio.sleep(left)
 
 
-def _place_of(listener: socket.socket) -> tuple[Path, int] | None:
+def _place_of(listener: socket.socket) -> _Place | None:
     if listener.family != socket.AF_UNIX:
         return None
     path = Path(listener.getsockname())
     return path, path.stat().st_ino
 
 
-def _remove(place: tuple[Path, int] | None) -> None:
+def _remove(place: _Place | None) -> None:
     """Remove the socket, unless another server has laid its own there; and its folder, if it was the last."""
     if place is None:
         return

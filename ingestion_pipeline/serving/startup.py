@@ -126,6 +126,7 @@ class LocalServer:
 def listening_on(path: Path) -> socket.socket:
     """Return a Unix socket that only this user can connect to; what an earlier server left there goes."""
     path.unlink(missing_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)  # a server that ends takes an empty folder with it
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
     path.chmod(0o600)

@@ -33,6 +33,7 @@ class Project:
                 allow_private_addresses=True,
             ),
             database.url,
+            mode="in_process",
         )
         self.repository = self.definitions.get_repository_def()
 
@@ -45,7 +46,6 @@ class Project:
         config: dict[str, object] = {}
         if partition:
             config["ops"] = {step: {"config": {"force": force}} for step in STEPS}
-            config["resources"] = {"whisper": {"config": {"mode": "in_process"}}}
         definition = self.repository.get_job(job)
         return definition.execute_in_process(
             instance=instance, partition_key=partition, run_config=config, raise_on_error=False
