@@ -45,7 +45,7 @@ class Dagster:
         self._webserver = self._start("dagster_webserver", "-w", workspace, "-p", str(port))
         self._workspace = workspace
         self.start_daemon()
-        wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+        wait_until(lambda: _listens(port))
         self.ui.wait_until_loaded()
 
     def start_daemon(self) -> None:
@@ -62,6 +62,11 @@ class Dagster:
             return subprocess.Popen(
                 [sys.executable, "-m", *arguments], cwd=self._folder, env=self._environment, stdout=log, stderr=log
             )
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Killer:
@@ -105,7 +110,7 @@ def installation(tmp_path: Path) -> Installation:
     for number in range(VIDEOS):
         samples = np.concatenate([episode(number % 6), np.zeros(1600 * number, np.float32)])
         write_audio(audio / f"{number:02}.wav", samples)
-    installation.set(WHISPER_MODEL="demo-en", WHISPER_DEVICE="cpu", IO_WORKERS="6")
+    installation.set(WHISPER_MODEL="demo-en", WHISPER_DEVICE="cpu", IO_WORKERS="6", MODEL_SERVER_IDLE_S="5")
     installation.list_sources(f"name: here, folder: '{audio}'")
     return installation
 
