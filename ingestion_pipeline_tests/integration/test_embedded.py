@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give a folder that the tests use one after the other."""
     folder = tmp_path_factory.mktemp("embedded") / AWKWARD / "postgres"
     yield folder
-    shutil.rmtree(socket_folder(folder))
+    shutil.rmtree(socket_folder(folder), ignore_errors=True)
 
 
 @pytest.fixture
