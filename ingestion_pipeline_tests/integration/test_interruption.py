@@ -14,6 +14,7 @@ from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline_tests.support.installation import Installation, dagster_url_of
 from ingestion_pipeline_tests.support.locks import wait_for_a_waiting_lock
+from ingestion_pipeline_tests.support.model_servers import wait_until
 from ingestion_pipeline_tests.support.web import Site
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,7 @@ def here(tmp_path: Path, database: Database, site: Site) -> Iterator[Installatio
     feed = site.add("/feed.xml", f'<rss version="2.0"><channel><title>Pod</title>{item}</channel></rss>', "text/xml")
     installation.list_sources(f"name: pod, feed: '{feed}'")
     yield installation
-    assert installation.processes() == []
+    wait_until(lambda: installation.processes() == [])
 
 
 class Held:
