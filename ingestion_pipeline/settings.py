@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     )
     model_server_api_key: str | None = Field(None, description="API key of the model server; wanted beyond loopback")
     model_server_idle_s: Annotated[float, Field(gt=0)] = Field(
-        600, description="after this quiet time (s) the model server ends and gives its memory back"
+        600.0, description="after this quiet time (s) the model server ends and gives its memory back"
     )
     max_audio_mb: Annotated[int, Field(ge=1)] = Field(2048, description="larger downloads are refused, in MB")
     allow_private_addresses: bool = Field(

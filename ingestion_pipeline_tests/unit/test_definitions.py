@@ -1,11 +1,14 @@
 """What the Dagster project consists of, and that what a person sees of it is set."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
 from ingestion_pipeline.definitions import definitions
 from ingestion_pipeline.defs.resources import CpuWhisper, GpuWhisper, whisper_of
-from ingestion_pipeline.settings import Settings
+from ingestion_pipeline.models import model_server
+from ingestion_pipeline.settings import Settings, load_settings
 
 SETTINGS = Settings(_env_file=None)  # type: ignore[call-arg]
 DEFINITIONS = definitions(SETTINGS, "postgresql://example.org/ingestion")
@@ -64,3 +67,11 @@ def test_the_device_selects_the_resource() -> None:
 def test_every_field_of_a_resource_is_described() -> None:
     for resource in DEFINITIONS.resources.values():
         assert all(field.description for field in type(resource).model_fields.values()), type(resource)
+
+
+def test_a_run_and_the_command_line_find_the_same_model_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SETTINGS.environment().items():
+        monkeypatch.setenv(name, value)
+    in_a_run = load_settings(Path("none"))
+    assert whisper_of(in_a_run).server() == model_server(SETTINGS)
+    assert whisper_of(in_a_run).server().config.name == model_server(SETTINGS).config.name
