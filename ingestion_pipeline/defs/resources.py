@@ -97,7 +97,8 @@ class Whisper(ConfigurableResource[None]):
 
     def server(self) -> ModelServer:
         """Return the model server that all runs share."""
-        config = ServerConfig(self.config, self.idle_s)
+        # Dagster hands a whole number on as an integer, and the server's name is a hash of how the number is written.
+        config = ServerConfig(self.config, float(self.idle_s))
         return ModelServer(config, Path(self.server_folder), self.server_url, self.api_key)
 
 

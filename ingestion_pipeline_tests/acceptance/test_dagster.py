@@ -66,6 +66,7 @@ def test_a_backfill_of_all_episodes_from_the_ui(installation: Installation, ui: 
     assert (status["videos"], status["transcripts"]) == (6, 6)  # type: ignore[index]
     hits = installation.json("search", "a candle held the light")
     assert hits[0]["title"] == "The keeper of the lighthouse"  # type: ignore[index]
+    assert len(list((installation.folder / "data/model-server").glob("*.log"))) == 1, "runs and search share a server"
 
 
 def ready_models(installation: Installation) -> list[str]:
