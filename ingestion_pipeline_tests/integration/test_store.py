@@ -77,9 +77,10 @@ def test_a_postgresql_that_is_too_old_is_named() -> None:
 
 
 def greet(server: socket.socket, version: bytes) -> None:
-    """Let a client in as PostgreSQL does, and wait until it leaves."""
+    """Let a client in as PostgreSQL does, and wait until it leaves, or wants more than to know the version."""
     client, _ = server.accept()
     with client:
+        client.settimeout(5)
         client.recv(4096)
         told = b"server_version\0" + version + b"\0"
         encoding = b"client_encoding\0UTF8\0"
