@@ -6,6 +6,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -29,6 +30,13 @@ def _postgres_address(url: str) -> str:
     misread = "@" in f"{parts.get('host', '')}{parts.get('dbname', '')}"
     if misread or not parts.get("dbname") or not url.startswith(("postgresql://", "postgres://")):
         raise ValueError("not an address such as postgresql://user:password@host:5432/name, with %40 for @, %2F for /")
+    return url
+
+
+def _server_address(url: str) -> str:
+    parts = urlsplit(url)
+    if not (parts.scheme in {"http", "https"} and parts.hostname) and not (parts.scheme == "unix" and parts.path):
+        raise ValueError("not an address such as http://host:8008")
     return url
 
 
@@ -69,7 +77,7 @@ class Settings(BaseSettings):
     dagster_database_url: PostgresAddress | None = Field(
         None, description="Dagster's own storage; empty: database <name>_dagster on the same server"
     )
-    model_server_url: str | None = Field(
+    model_server_url: Annotated[str, AfterValidator(_server_address)] | None = Field(
         None, description="model server elsewhere, http://host:port, or unix:///path; empty: one on this machine"
     )
     model_server_api_key: str | None = Field(None, description="API key of the model server; wanted beyond loopback")
@@ -82,9 +90,9 @@ class Settings(BaseSettings):
     )
 
     def environment(self) -> dict[str, str]:
-        """Return the settings as variables for a child process; those that are not set are left out."""
-        values = self.model_dump(mode="json", exclude_none=True)
-        return {name.upper(): str(value) for name, value in values.items()}
+        """Return the settings as variables for a child process; what is not set is empty, whatever it inherits."""
+        values = self.model_dump(mode="json")
+        return {name.upper(): "" if value is None else str(value) for name, value in values.items()}
 
 
 def load_settings(env_file: Path | None = None, **overrides: object) -> Settings:

@@ -42,7 +42,7 @@ for group in (demo, dev, ingestion, reading, serve, tune, database, doctor):
 def main() -> None:
     """Run `ingest`; what a person can mend ends with one line and status 1, an interruption with 130."""
     try:
-        status = ingest.main(standalone_mode=False)
+        status = ingest.main(prog_name="ingest", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         status = error.exit_code

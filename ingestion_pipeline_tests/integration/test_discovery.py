@@ -91,6 +91,14 @@ def test_the_own_network_is_refused_unless_allowed(database: Database, site: Sit
     assert site.requests == []
 
 
+@pytest.mark.parametrize("guid", ["with a &#0; in it", "".join(map(str, range(5000)))], ids=["NUL", "long"])
+def test_an_odd_guid_is_no_hindrance(database: Database, site: Site, guid: str) -> None:
+    body = feed("one", "two").replace("<guid>urn:one<", f"<guid>{guid}<")
+    source = Source(name="pod", feed=site.add("/feed", body, "application/rss+xml"))
+    assert titles(listed(database, source)) == ["two", "one"]
+    assert titles(listed(database, source)) == []
+
+
 @pytest.mark.parametrize("title", ['"quoted" title -- ;', "🎧" * 100, "x" * 10_000])
 def test_odd_titles_are_listed(database: Database, site: Site, title: str) -> None:
     body = feed("one").replace("<title>one</title>", f"<title>{title}</title>")

@@ -33,3 +33,9 @@ def test_help_has_a_sentence_and_an_example(path: tuple[str, ...]) -> None:
         command = command.commands[name]
     assert command.help
     assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+@pytest.mark.parametrize("path", ["add", "discover", "doctor", "run", "search", "tune", "db status"])
+def test_what_a_program_would_read_comes_as_json(path: str) -> None:
+    result = CliRunner().invoke(ingest, [*path.split(), "--help"])
+    assert "--json" in result.output

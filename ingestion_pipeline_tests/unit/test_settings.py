@@ -59,6 +59,8 @@ def test_the_example_holds_both_profiles(profile: str, tmp_path: Path) -> None:
         ("IO_WORKERS", "0", "greater than or equal to 1"),
         ("WHISPER_DEVICE", "tpu", "'auto', 'cuda' or 'cpu'"),
         ("ALLOW_PRIVATE_ADDRESSES", "perhaps", "boolean"),
+        ("MODEL_SERVER_URL", "gpu-box:8008", "not an address such as http://host:8008"),
+        ("MODEL_SERVER_IDLE_S", "0", "greater than 0"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(
@@ -116,7 +118,10 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    settings = load_settings(ingestion_limit=5, allow_private_addresses=True, data_dir=tmp_path / "a b")
+    monkeypatch.setenv("WHISPER_BATCH", "8")
+    settings = load_settings(
+        ingestion_limit=5, allow_private_addresses=True, data_dir=tmp_path / "a b", whisper_batch=None
+    )
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     assert load_settings() == settings
