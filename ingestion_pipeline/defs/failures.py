@@ -24,7 +24,7 @@ def explained(context: dg.AssetExecutionContext, store: Store, step: Callable[[D
     A step that fails raises `dagster.Failure`, which says what happened and what to do; a bug goes on as it is. Before
     that it is kept and shown, as is what a video waits for. A success clears what was kept of the step.
     """
-    database, asset = store.database_of(context.run_id), context.asset_key.to_user_string()
+    database, asset = store.database_of(context.run.run_id), context.asset_key.to_user_string()
     try:
         done = step(database)
         with database.connection() as connection:
@@ -35,7 +35,7 @@ def explained(context: dg.AssetExecutionContext, store: Store, step: Callable[[D
             context.partition_key,
             asset,
             failures.typed(context.partition_key, error),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             retry_after_s=store.retry_after_s,
             log=context.log.warning,
         )
@@ -74,4 +74,4 @@ def _show(context: dg.AssetExecutionContext, failure: Failure) -> None:
         "failure/reason": failure.reason[:TAG_LETTERS],
         "failure/retry_at": failure.retry_at.isoformat(timespec="seconds") if failure.retry_at else "never",
     }
-    context.instance.add_run_tags(context.run_id, tags)
+    context.instance.add_run_tags(context.run.run_id, tags)
