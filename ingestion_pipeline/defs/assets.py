@@ -12,10 +12,13 @@ from ingestion_pipeline.errors import IngestionError
 from ingestion_pipeline.sources.config import read_sources
 from ingestion_pipeline.store import catalogue as catalogue_table
 
+from .failures import explained
 from .resources import Catalogue, Downloads, Embeddings, Store, Whisper
 
 videos = dg.DynamicPartitionsDefinition(name="videos")
 _OWNERS = ["team:ingestion"]
+Result = Iterator[dg.MaterializeResult[None]]
+"""Of an asset that may end without an output: where its video has to wait, the partition stays missing."""
 
 
 class VideoConfig(dg.Config):
@@ -35,6 +38,8 @@ def video_catalog(
             read_sources(Path(catalogue.sources_file)),
             limit=catalogue.ingestion_limit,
             allow_private=downloads.allow_private_addresses,
+            access=downloads.access,
+            politeness=downloads.politeness,
             log=context.log.info,
         )
     # All of them: what an earlier listing saved before it was killed is not new any more.
@@ -53,17 +58,33 @@ def video_catalog(
     )
 
 
-@dg.asset(partitions_def=videos, deps=[video_catalog], group_name="videos", kinds={"ytdlp"}, owners=_OWNERS)
-def raw_audio(
-    context: dg.AssetExecutionContext, config: VideoConfig, store: Store, downloads: Downloads
-) -> dg.MaterializeResult[None]:
+@dg.asset(
+    partitions_def=videos,
+    deps=[video_catalog],
+    group_name="videos",
+    kinds={"ytdlp"},
+    owners=_OWNERS,
+    output_required=False,
+)
+def raw_audio(context: dg.AssetExecutionContext, config: VideoConfig, store: Store, downloads: Downloads) -> Result:
     """The best original-language audio track of a video, as it comes from the site."""
-    with readable_failures():
-        fetched = pipeline.fetch(
-            store.database, context.partition_key, downloads.fetch, force=config.force, log=context.log.info
-        )
+    fetched = explained(
+        context,
+        store,
+        lambda database: pipeline.fetch(
+            database,
+            context.partition_key,
+            downloads.fetch,
+            downloads.politeness,
+            retry_pause_s=downloads.retry_pause_s,
+            force=config.force,
+            log=context.log.info,
+        ),
+    )
+    if fetched is None:
+        return
     audio = fetched.audio
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "title": fetched.video.title,
             "link": dg.MetadataValue.url(fetched.video.page_url),
@@ -78,24 +99,36 @@ def raw_audio(
     )
 
 
-@dg.asset(partitions_def=videos, deps=[raw_audio], group_name="videos", kinds={"whisper"}, owners=_OWNERS)
+@dg.asset(
+    partitions_def=videos,
+    deps=[raw_audio],
+    group_name="videos",
+    kinds={"whisper"},
+    owners=_OWNERS,
+    output_required=False,
+)
 def transcripts(
     context: dg.AssetExecutionContext, config: VideoConfig, store: Store, whisper: dg.ResourceParam[Whisper]
-) -> dg.MaterializeResult[None]:
+) -> Result:
     """What is said in a video, in segments with times."""
-    with readable_failures():
-        transcribed = pipeline.transcribe(
-            store.database,
+    transcribed = explained(
+        context,
+        store,
+        lambda database: pipeline.transcribe(
+            database,
             context.partition_key,
             whisper.recogniser(),
             whisper.runs_at_once,
             force=config.force,
             log=context.log.info,
-        )
+        ),
+    )
+    if transcribed is None:
+        return
     transcript = transcribed.transcript
     made = transcribed.recognition
     speed = {"rtfx": transcript.duration_s / made.work_s, **made.usage} if made else {}
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "title": transcribed.video.title,
             "language": transcript.language,
@@ -120,6 +153,7 @@ def transcripts(
     group_name="videos",
     kinds={"huggingface", "postgres"},
     owners=_OWNERS,
+    output_required=False,
 )
 def segment_embeddings(
     context: dg.AssetExecutionContext,
@@ -127,17 +161,22 @@ def segment_embeddings(
     store: Store,
     whisper: dg.ResourceParam[Whisper],
     embeddings: Embeddings,
-) -> dg.MaterializeResult[None]:
+) -> Result:
     """The passages of a transcript as vectors, ready to be searched."""
-    with readable_failures():
-        embedded = pipeline.embed(
-            store.database,
+    embedded = explained(
+        context,
+        store,
+        lambda database: pipeline.embed(
+            database,
             context.partition_key,
             embeddings.embedder(whisper),
             force=config.force,
             log=context.log.info,
-        )
-    return dg.MaterializeResult(
+        ),
+    )
+    if embedded is None:
+        return
+    yield dg.MaterializeResult(
         metadata={
             "title": embedded.video.title,
             "model": embeddings.model,
