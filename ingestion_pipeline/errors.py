@@ -73,6 +73,10 @@ class ModelServerLeaves(Transient):
     """The model server ends, and takes nothing new."""
 
 
+class VideoBusy(Transient):
+    """A run works on the video."""
+
+
 class Deferred(IngestionError):
     """The video is not there yet: upcoming, live, or just ended."""
 

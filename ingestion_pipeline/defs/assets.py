@@ -15,6 +15,7 @@ from ingestion_pipeline.store import catalogue as catalogue_table
 from .resources import Catalogue, Downloads, Embeddings, Store, Whisper
 
 videos = dg.DynamicPartitionsDefinition(name="videos")
+SOURCES_LISTED = "sources_listed"
 _OWNERS = ["team:ingestion"]
 
 
@@ -24,10 +25,15 @@ class VideoConfig(dg.Config):
     force: bool = Field(default=False, description="do it again although nothing has changed")
 
 
-@dg.asset(group_name="sources", kinds={"yaml", "postgres"}, owners=_OWNERS)
+@dg.asset(
+    group_name="sources",
+    kinds={"yaml", "postgres"},
+    owners=_OWNERS,
+    check_specs=[dg.AssetCheckSpec(SOURCES_LISTED, asset="video_catalog", description="Every source could be listed.")],
+)
 def video_catalog(
     context: dg.AssetExecutionContext, catalogue: Catalogue, store: Store, downloads: Downloads
-) -> dg.MaterializeResult[None]:
+) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster takes no other where there are checks
     """Which videos there are: every source of sources.yaml, listed without a download; a new video is a partition."""
     with readable_failures():
         found = discovery.discover(
@@ -46,8 +52,9 @@ def video_catalog(
             "new": len(found.new),
             "waiting": found.waiting,
             "faults": dg.MetadataValue.md("\n".join(f"- {fault}" for fault in found.faults) or "none"),
-            "failed_sources": found.failed_sources,
+            "failed_sources": len(found.failed),
         },
+        check_results=[_sources_listed(found)],
         # Constant: what a listing changes concerns new partitions only, the old ones stay up to date.
         data_version=dg.DataVersion("listing"),
     )
@@ -147,6 +154,16 @@ def segment_embeddings(
             "rows_unchanged": embedded.passages - embedded.written,
         },
         data_version=dg.DataVersion(embedded.fingerprint),
+    )
+
+
+def _sources_listed(found: discovery.Discovery) -> dg.AssetCheckResult:
+    """Name each source that could not be listed; the others were."""
+    return dg.AssetCheckResult(
+        check_name=SOURCES_LISTED,
+        passed=not found.failed,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={name: str(fault) for name, fault in found.failed.items()},
     )
 
 
