@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from .audio.download import LOCAL
 from .audio.files import unchanged
+from .discovery import catalogued
 from .embedding import passages as passage_rule
 from .embedding.embedder import Embedder
 from .errors import Permanent
@@ -60,8 +61,12 @@ def fetch(
 ) -> Fetched:
     """Download the audio of a video."""
     with database.only_run_of(key):
+        video = catalogued(database, key, log=log)
         with database.connection() as connection:
-            video, known = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
+            known, heard = transcripts.audio_of(connection, key), transcripts.is_transcribed(connection, key)
+        if known and heard and not force and not known.path.exists():
+            log(f"the audio is transcribed and gone: {known.path}")
+            return Fetched(video, known, changed=False)
         if known and not force and unchanged(known, in_place=video.extractor == LOCAL):
             log(f"unchanged: {known.path}")
             return Fetched(video, known, changed=False)
@@ -80,8 +85,10 @@ def transcribe(
             video, audio = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
             known = transcripts.fingerprint_of(connection, key)
             language = video.language or (audio.language if audio else None)
-            if audio and known == recogniser.fingerprint(audio, language) and not force:
-                log("unchanged: same audio, model and parameters")
+            same = audio and known == recogniser.fingerprint(audio, language)
+            gone = audio and not audio.path.exists() and transcripts.is_transcribed(connection, key)
+            if (same or gone) and not force:
+                log("unchanged: same audio, model and parameters" if same else "kept: its audio is gone")
                 return Transcribed(video, transcripts.transcript_of(connection, key), None)
         if audio is None or not audio.path.exists():
             raise Permanent(f"The audio of video {key} is not there.", "Materialize its raw_audio again.")

@@ -46,6 +46,9 @@ class Downloads(ConfigurableResource[None]):
     folder: str = Field(description="where audio is kept")
     max_audio_mb: int = Field(description="larger downloads are refused, in MB")
     allow_private_addresses: bool = Field(description="whether links into the own network are followed")
+    retention: str = Field(
+        default="keep", description="audio that is transcribed: keep, delete, or days that it is kept (AUDIO_RETENTION)"
+    )
 
     def fetch(self, video: Video, log: Callable[[str], None]) -> Audio:
         """Download the audio of a video."""
@@ -58,6 +61,12 @@ class Downloads(ConfigurableResource[None]):
             allow_private=self.allow_private_addresses,
             progress=log,
         )
+
+
+class Retries(ConfigurableResource[None]):
+    """When a video is tried again."""
+
+    after_s: float = Field(description="pause after a run that ended badly, in s, four times as long after each")
 
 
 class Whisper(ConfigurableResource[None]):

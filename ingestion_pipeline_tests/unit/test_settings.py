@@ -59,6 +59,8 @@ def test_the_example_holds_both_profiles(profile: str, tmp_path: Path) -> None:
         ("IO_WORKERS", "0", "greater than or equal to 1"),
         ("WHISPER_DEVICE", "tpu", "'auto', 'cuda' or 'cpu'"),
         ("ALLOW_PRIVATE_ADDRESSES", "perhaps", "boolean"),
+        ("AUDIO_RETENTION", "never", "keep, delete, or a number of days"),
+        ("AUDIO_RETENTION", "0", "keep, delete, or a number of days"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(
