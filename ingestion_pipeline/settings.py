@@ -53,9 +53,16 @@ def _proxy_address(url: str) -> str:
     return url
 
 
+def _audio_retention(text: str) -> str:
+    if text not in {"keep", "delete"} and not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError("not keep, delete, or a number of days")
+    return text
+
+
 Workers = Annotated[int, Field(ge=1, le=128)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PostgresAddress = Annotated[str, AfterValidator(_postgres_address)]
+AudioRetention = Annotated[str, AfterValidator(_audio_retention)]
 
 
 class Settings(BaseSettings):
@@ -82,6 +89,9 @@ class Settings(BaseSettings):
     )
     ingestion_limit: Annotated[int, Field(ge=1)] | None = Field(
         None, description="most new videos of one discovery and of one `ingest run`; empty: all"
+    )
+    audio_retention: AudioRetention = Field(
+        "keep", description="what becomes of audio that is transcribed: keep, delete, or kept for a number of days"
     )
     sources_file: Path = Field(Path("sources.yaml"), description="what to ingest")
     data_dir: Path = Field(Path("data"), description="audio, logs and the embedded database")

@@ -10,11 +10,16 @@ _LONG_ENOUGH, _TOO_LONG = 16, 500
 
 def partition_key(extractor: str, source_id: str) -> str:
     """Return YouTube's own id, or `<extractor>-<12 hex digits>`; never with "..." or control characters in it."""
-    if extractor.lower() == "youtube" and _YOUTUBE_ID.fullmatch(source_id):
+    if extractor.lower() == "youtube" and is_youtube_id(source_id):
         return source_id
     short = re.sub(r"[^a-z0-9]", "", extractor.lower())[:16]
     digest = hashlib.sha256(f"{extractor}\n{source_id}".encode()).hexdigest()
     return f"{short or 'video'}-{digest[:12]}"
+
+
+def is_youtube_id(text: str) -> bool:
+    """Tell whether a text has the form of a YouTube id."""
+    return _YOUTUBE_ID.fullmatch(text) is not None
 
 
 def episode_id(feed_url: str, guid: str, enclosure_url: str) -> str:

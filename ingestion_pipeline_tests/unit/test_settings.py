@@ -67,6 +67,8 @@ def test_the_example_holds_both_profiles(profile: str, tmp_path: Path) -> None:
         ("SITE_RATE", "https://youtube.com=5", "is not a host"),
         ("SITE_PAUSE_S", "0", "greater than 0"),
         ("RETRY_AFTER_S", "inf", "finite number"),
+        ("AUDIO_RETENTION", "never", "keep, delete, or a number of days"),
+        ("AUDIO_RETENTION", "0", "keep, delete, or a number of days"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(
