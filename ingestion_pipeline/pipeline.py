@@ -13,7 +13,7 @@ from .audio.files import unchanged
 from .embedding import passages as passage_rule
 from .embedding.embedder import Embedder
 from .errors import Permanent
-from .politeness import Politeness
+from .politeness import POLITE, Politeness
 from .records import Audio, Transcript, Video
 from .retries import tried_again
 from .speech.recogniser import Recogniser, Recognition
@@ -61,7 +61,7 @@ def fetch(
     database: Database,
     key: str,
     download: Callable[[Video, Log], Audio],
-    politeness: Politeness,
+    politeness: Politeness = POLITE,
     *,
     retry_pause_s: float = 5,
     force: bool = False,
