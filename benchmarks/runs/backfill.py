@@ -172,6 +172,7 @@ def _env_file(folder: Path, job: Job, feed: str, address: Address | None) -> Pat
         "DATA_DIR": folder / "data",
         "SOURCES_FILE": folder / "sources.yaml",
         "ALLOW_PRIVATE_ADDRESSES": "true",
+        "SITE_RATE": "*=60000",
         "WHISPER_MODEL": config.model,
         "WHISPER_DEVICE": config.device,
         "WHISPER_COMPUTE": config.compute,

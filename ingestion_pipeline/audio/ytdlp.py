@@ -175,7 +175,7 @@ def _due(info: dict[str, Any]) -> datetime | None:
     return datetime.fromtimestamp(due, UTC) if due else None
 
 
-def youtube_dl(options: dict[str, Any], *, allow_private: bool, access: Access) -> "YoutubeDL":
+def youtube_dl(options: dict[str, Any], *, allow_private: bool, access: Access = DIRECT) -> "YoutubeDL":
     """Return a `YoutubeDL` to use in a `with` block; its connections can all be checked unless `allow_private`."""
     from yt_dlp import YoutubeDL
     from yt_dlp.networking.exceptions import HTTPError

@@ -82,7 +82,7 @@ def test_the_videos_to_do_are_in_the_order_of_the_listing_where_they_have_no_dat
     undated = re.sub(r"<pubDate>.*?</pubDate>", "", feed("newest", "older", "oldest"))
     listed(database, Source(name="pod", feed=site.add("/feed", undated, "application/rss+xml")))
     with database.connection() as connection:
-        keys = catalogue.videos_to_do(connection, "any", None)
+        keys = catalogue.videos_to_do(connection, "any")
         assert [catalogue.video_of(connection, key).title for key in keys] == ["newest", "older", "oldest"]
 
 
@@ -149,7 +149,7 @@ def test_once_a_day_an_unchanged_feed_is_listed_again(database: Database, site: 
 
 def test_the_own_network_is_refused_unless_allowed(database: Database, site: Site) -> None:
     sources = [Source(name="pod", feed=f"{site.url}/feed"), Source(name="page", url=f"{site.url}/page")]
-    found = discover(database, sources, log=lambda _: None)
+    found = discover(database, sources, Web(), log=lambda _: None)
     assert [type(fault) for fault in found.faults] == [PrivateAddress, PrivateAddress]
     assert all(source.name in str(fault) for source, fault in zip(sources, found.faults, strict=True))
     assert "ALLOW_PRIVATE_ADDRESSES" in str(found.faults[0])

@@ -11,6 +11,8 @@ import psycopg
 import pytest
 
 from ingestion_pipeline.demo import EPISODES
+from ingestion_pipeline.politeness import host_of
+from ingestion_pipeline.store import failures, sites
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline_tests.support.installation import Installation, dagster_url_of
 from ingestion_pipeline_tests.support.locks import wait_for_a_waiting_lock
@@ -97,3 +99,23 @@ def test_ctrl_c_while_waiting_for_another_run_of_the_video(here: Installation, d
     assert (began, last) == (f"1 of 1: {key}  One", "interrupted")
     assert statuses(database) == ["SUCCESS", "FAILURE"]
     assert here.run("run", key).returncode == 0
+
+
+def test_ctrl_c_while_waiting_for_the_turn_of_a_site(here: Installation, database: Database, site: Site) -> None:
+    """The turn before is the test's; the run would sleep for ten minutes."""
+    here.environment["SITE_RATE"] = "*=0.1"
+    here.run("discover")
+    with database.connection() as connection:
+        (key,) = connection.execute("select key from videos").fetchone() or ()
+    sites.take_turn(database, host_of(site.url), 0.1, pytest.fail)
+
+    def sleeps() -> bool:
+        with database.connection() as connection:
+            row = connection.execute("select next_request_at > now() + interval '15 minutes' from sites").fetchone()
+        return row == (True,)
+
+    *_, last = interrupted(here, lambda: wait_until(sleeps), key)
+    assert last == "interrupted"
+    assert statuses(database) == ["SUCCESS", "FAILURE"]
+    with database.connection() as connection:
+        assert failures.all_failures(connection) == []
