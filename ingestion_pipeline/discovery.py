@@ -93,8 +93,8 @@ def add(database: Database, urls: Sequence[str], *, allow_private: bool = False,
     return found
 
 
-def catalogued(database: Database, key: str, *, log: Log) -> Video:
-    """Return a video of the catalogue; one whose key is a YouTube id is added where it is not there.
+def catalogued(database: Database, key: str, *, watch: str = WATCH, allow_private: bool = False, log: Log) -> Video:
+    """Return a video of the catalogue; one whose key is a YouTube id, of which `watch` is the page, is added.
 
     So a partition key may be typed in by hand. Raises `VideoUnknown` for other keys, and for what was removed.
     """
@@ -102,7 +102,7 @@ def catalogued(database: Database, key: str, *, log: Log) -> Video:
         removed = catalogue.removed_keys(connection, [key])
         if removed or catalogue.is_known(connection, key) or not is_youtube_id(key):
             return catalogue.video_of(connection, key)
-    video = _looked_up(key, log)
+    video = _looked_up(key, watch + key, allow_private, log)
     with database.writing() as connection:
         catalogue.save_videos(connection, [video])
         return catalogue.video_of(connection, key)
@@ -113,11 +113,10 @@ def config_hash(source: Source) -> str:
     return hashlib.sha256(repr(source).encode()).hexdigest()[:16]
 
 
-def _looked_up(key: str, log: Log) -> Video:
-    """Return what YouTube says of a video; where it says nothing, the download will say why."""
-    url = WATCH + key
+def _looked_up(key: str, url: str, allow_private: bool, log: Log) -> Video:
+    """Return what the page of a video says of it; where it says nothing, the download will say why."""
     try:
-        videos = list_source(_added(url), on_warning=log).videos
+        videos = list_source(_added(url), on_warning=log, allow_private=allow_private).videos
     except IngestionError as error:
         log(f"Nothing is known of video {key} yet: {error.what}")
         videos = ()
