@@ -94,8 +94,8 @@ def add(database: Database, urls: Sequence[str], web: Web, *, log: Log) -> Disco
     return found
 
 
-def catalogued(database: Database, key: str, web: Web, *, log: Log) -> Video:
-    """Return a video of the catalogue; one whose key is a YouTube id is added where it is not there.
+def catalogued(database: Database, key: str, web: Web, *, watch: str = WATCH, log: Log) -> Video:
+    """Return a video of the catalogue; one whose key is a YouTube id, of which `watch` is the page, is added.
 
     So a partition key may be typed in by hand. Raises `VideoUnknown` for other keys, and for what was removed.
     """
@@ -103,7 +103,7 @@ def catalogued(database: Database, key: str, web: Web, *, log: Log) -> Video:
         removed = catalogue.removed_keys(connection, [key])
         if removed or catalogue.is_known(connection, key) or not is_youtube_id(key):
             return catalogue.video_of(connection, key)
-    video = _looked_up(database, key, web, log)
+    video = _looked_up(database, key, watch + key, web, log)
     with database.writing() as connection:
         catalogue.save_videos(connection, [video])
         return catalogue.video_of(connection, key)
@@ -114,9 +114,8 @@ def config_hash(source: Source) -> str:
     return hashlib.sha256(repr(source).encode()).hexdigest()[:16]
 
 
-def _looked_up(database: Database, key: str, web: Web, log: Log) -> Video:
-    """Return what YouTube says of a video; where it says nothing, the download will say why."""
-    url = WATCH + key
+def _looked_up(database: Database, key: str, url: str, web: Web, log: Log) -> Video:
+    """Return what the page of a video says of it; where it says nothing, the download will say why."""
     try:
         with web.politeness.listing(database, ADDED, url):
             videos = list_source(_added(url), on_warning=log, allow_private=web.allow_private, access=web.access).videos
