@@ -56,6 +56,13 @@ def videos_to_do(connection: Connection, embedding_model: str, limit: int | None
     return [key for (key,) in rows]
 
 
+def transcribed_videos(connection: Connection, filters: Filters, limit: int, offset: int) -> list[Video]:
+    """Return the videos that have a transcript, newest first, each with the language that is spoken in it."""
+    with connection.cursor(row_factory=class_row(Video)) as cursor:
+        values = {**asdict(filters), "limit": limit, "offset": offset}
+        return cursor.execute(_SQL["transcribed_videos"], values).fetchall()
+
+
 def source_state(connection: Connection, name: str) -> SourceState | None:
     """Return how a source stood, None before its first listing."""
     with connection.cursor(row_factory=class_row(SourceState)) as cursor:

@@ -1,0 +1,68 @@
+"""The figures as a page of Markdown, and the last line."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Kept = Mapping[str, Any]
+"""What the JSON file holds: date, machine, what was written, the index, and a row for each way of searching."""
+_HEAD = ("search", "filter", "p50 ms", "p95 ms", "recall@10")
+
+
+def closing_line(kept: Kept) -> str:
+    """Return the figures that the targets are about: writing, the hybrid search, and the index's recall."""
+    hybrid, plain, filtered = (
+        row(kept, way, filtered=filtered) for way, filtered in (("hybrid", False), ("vector", False), ("vector", True))
+    )
+    return (
+        f"bench-search: write_rows_s={kept['writing']['rows_s']:.0f} video_ms={kept['writing']['video_ms']:.0f} "
+        f"p50_ms={hybrid['p50_ms']:.1f} p95_ms={hybrid['p95_ms']:.1f} "
+        f"recall={plain['recall']:.3f} recall_filtered={filtered['recall']:.3f}"
+    )
+
+
+def row(kept: Kept, way: str, *, filtered: bool) -> Mapping[str, Any]:
+    """Return the row of a way of searching, without or with the filter."""
+    return next(one for one in kept["searches"] if (one["way"], one["filtered"]) == (way, filtered))
+
+
+def page(kept: Kept) -> str:
+    """Return the whole page."""
+    return "\n".join(_lines(kept)) + "\n"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table."""
+    for cells in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(cells)} |"
+
+
+def machine_lines(kept: Kept) -> Iterator[str]:
+    """Yield what the figures were measured on."""
+    yield from (f"- {name}: {value}" for name, value in kept["machine"].items())
+    yield f"- others kept busy: {kept['others']:.2f} cores"
+
+
+def _lines(kept: Kept) -> Iterator[str]:
+    writing, index = kept["writing"], kept["index"]
+    yield f"# Search in {kept['passages']:,} passages"
+    yield ""
+    yield f"Made {kept['date']} with {kept['questions']} questions. `benchmarks/README.md` explains the columns."
+    yield ""
+    yield from machine_lines(kept)
+    yield ""
+    yield f"Written: {writing['rows_s']:,.0f} passages a second by {writing['writers']} writers, a transaction for each video;"
+    yield f"one video of 200 passages alone {writing['video_ms']:.0f} ms (median of {writing['single_videos']})."
+    yield f"Index: built in {index['build_s']:.0f} s, {index['size_mb']:.0f} MB; the table of vectors takes {index['table_mb']:.0f} MB."
+    yield ""
+    yield from table(_HEAD, [_cells(one) for one in kept["searches"]])
+
+
+def _cells(one: Mapping[str, Any]) -> list[str]:
+    recall = "-" if one["recall"] is None else f"{one['recall']:.3f}"
+    return [
+        one["way"],
+        "a tenth" if one["filtered"] else "none",
+        f"{one['p50_ms']:.1f}",
+        f"{one['p95_ms']:.1f}",
+        recall,
+    ]
