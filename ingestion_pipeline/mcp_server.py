@@ -215,10 +215,10 @@ def _with_tool_errors(tool: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def _days(since: date | None, until: date | None) -> tuple[datetime | None, datetime | None]:
-    """Return the first moment of a day and the last of another."""
+    """Return when a day begins, and when another is over."""
     first = since and datetime.combine(since, time.min, UTC)
-    last = until and datetime.combine(until, time.min, UTC) + timedelta(days=1, microseconds=-1)
-    return first, last
+    over = until and datetime.combine(until, time.min, UTC) + timedelta(days=1)
+    return first, over
 
 
 def _page(segments: list[Segment]) -> list[Said]:

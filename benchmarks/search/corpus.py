@@ -37,6 +37,10 @@ class KnownVectors:
         """Return the vector (dimensions) of a text."""
         return self.documents([text])[0]
 
+    def of(self, model: str) -> "KnownVectors":
+        """Return an embedder of another model; there is none."""
+        raise NotImplementedError(model)
+
 
 def add_transcripts(database: Database, texts: Sequence[str]) -> list[str]:
     """Add the videos with their transcripts, and return their keys."""

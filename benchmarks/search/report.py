@@ -39,22 +39,24 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def machine_lines(kept: Kept) -> Iterator[str]:
     """Yield what the figures were measured on."""
     yield from (f"- {name}: {value}" for name, value in kept["machine"].items())
-    yield f"- others kept busy: {kept['others']:.2f} cores"
 
 
 def _lines(kept: Kept) -> Iterator[str]:
-    writing, index = kept["writing"], kept["index"]
     yield f"# Search in {kept['passages']:,} passages"
     yield ""
     yield f"Made {kept['date']} with {kept['questions']} questions. `benchmarks/README.md` explains the columns."
     yield ""
     yield from machine_lines(kept)
     yield ""
-    yield f"Written: {writing['rows_s']:,.0f} passages a second by {writing['writers']} writers, a transaction for each video;"
-    yield f"one video of 200 passages alone {writing['video_ms']:.0f} ms (median of {writing['single_videos']})."
-    yield f"Index: built in {index['build_s']:.0f} s, {index['size_mb']:.0f} MB; the table of vectors takes {index['table_mb']:.0f} MB."
+    yield from _written(kept["writing"], kept["index"])
     yield ""
     yield from table(_HEAD, [_cells(one) for one in kept["searches"]])
+
+
+def _written(writing: Mapping[str, Any], index: Mapping[str, Any]) -> Iterator[str]:
+    yield f"- {writing['writers']} writers at once: {writing['rows_s']:,.0f} passages a second"
+    yield f"- a video of 200 passages alone: {writing['video_ms']:.0f} ms, the median of {writing['single_videos']}"
+    yield f"- index: built in {index['build_s']:.0f} s, {index['size_mb']:.0f} MB; table: {index['table_mb']:.0f} MB"
 
 
 def _cells(one: Mapping[str, Any]) -> list[str]:

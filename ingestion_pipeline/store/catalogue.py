@@ -10,6 +10,7 @@ from ingestion_pipeline.errors import VideoUnknown
 from ingestion_pipeline.records import Video
 
 from .queries import queries
+from .search import Filters
 
 _SQL = queries("catalogue")
 

@@ -50,7 +50,7 @@ where (%(source)s::text is null or v.source = %(source)s)
     and (%(language)s::text is null or t.language = %(language)s)
     and (%(video)s::text is null or v.key = %(video)s)
     and (%(since)s::timestamptz is null or v.published_at >= %(since)s)
-    and (%(until)s::timestamptz is null or v.published_at <= %(until)s)
+    and (%(until)s::timestamptz is null or v.published_at < %(until)s)
 order by v.published_at desc nulls last, v.key
 limit %(limit)s offset %(offset)s
 
