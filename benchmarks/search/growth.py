@@ -4,7 +4,7 @@ Beyond the 100,000 real vectors, each is a real one moved by noise: near enough 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -96,17 +96,15 @@ def growth_table(points: Mapping[int, Point]) -> list[str]:
     return list(table(head, rows))
 
 
-def _lines(kept: Mapping[str, Any]) -> list[str]:
-    return [
-        "# How a search grows",
-        "",
-        f"Made {kept['date']} with {kept['real']:,} real vectors; beyond, real ones moved by noise. `docs/scale.md` says "
-        "what follows from it.",
-        "",
-        *machine_lines(kept),
-        "",
-        *growth_table(kept["points"]),
-    ]
+def _lines(kept: Mapping[str, Any]) -> Iterator[str]:
+    yield "# How a search grows"
+    yield ""
+    yield f"Made {kept['date']} with {kept['real']:,} real vectors; beyond, real ones moved by noise. `docs/scale.md`"
+    yield "says what follows from it."
+    yield ""
+    yield from machine_lines(kept)
+    yield ""
+    yield from growth_table(kept["points"])
 
 
 if __name__ == "__main__":

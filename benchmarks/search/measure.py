@@ -6,11 +6,11 @@ from importlib.metadata import version
 from typing import Any
 
 import click
+from ingestion_pipeline.store.embedding_models import active_model
+from ingestion_pipeline.store.indexes import have_index
 
 from benchmarks.asr.machine import computer, source_hash
 from ingestion_pipeline.store.database import Database
-from ingestion_pipeline.store.embedding_models import active_model
-from ingestion_pipeline.store.indexes import have_index
 from ingestion_pipeline.store.migrations import pgvector_version
 
 from .corpus import KnownVectors, add_transcripts
@@ -23,11 +23,15 @@ _SINGLE = 20
 
 
 def measured(
-    database: Database, texts: Sequence[str], embedder: KnownVectors, questions: Sequence[Question]
+    database: Database,
+    texts: Sequence[str],
+    embedder: KnownVectors,
+    questions: Sequence[Question],
+    singles: int = _SINGLE,
 ) -> dict[str, Any]:
     """Return what the report shows."""
     keys = add_transcripts(database, texts)
-    bulk, single = keys[:-_SINGLE], keys[-_SINGLE:]
+    bulk, single = keys[:-singles], keys[-singles:]
     _tell(f"{len(bulk)} videos of {PER_VIDEO} passages are written")
     writing = {"writers": WRITERS, "rows_s": rows_a_second(database, bulk, embedder)}
     writing |= {"single_videos": len(single), "video_ms": video_ms(database, single, embedder)}

@@ -27,13 +27,13 @@ _IN_A_FILE = 1000
 def passage_vectors(texts: Sequence[str], folder: Path = BUILT) -> Vectors:
     """Return the vectors (texts, dimensions) of passages; those that are not in `folder` are made, with progress."""
     embedder = InProcessEmbedder(MINILM)
-    return _kept(texts, folder / "passages", embedder.model, embedder.documents)
+    return kept_vectors(texts, folder / "passages", embedder.model, embedder.documents)
 
 
 def question_vectors(texts: Sequence[str], folder: Path = BUILT) -> Vectors:
     """Return the vectors (texts, dimensions) of questions, as a search makes them."""
     embedder = InProcessEmbedder(MINILM)
-    return _kept(texts, folder / "questions", embedder.model, lambda some: _queries(embedder, some))
+    return kept_vectors(texts, folder / "questions", embedder.model, lambda some: _queries(embedder, some))
 
 
 def perturbed(vectors: Vectors, count: int, amount: float = 0.25) -> Vectors:
@@ -51,7 +51,8 @@ def _queries(embedder: Embedder, texts: Sequence[str]) -> Vectors:
     return np.array([embedder.query(text) for text in texts])
 
 
-def _kept(texts: Sequence[str], folder: Path, model: str, encode: Callable[[Sequence[str]], Vectors]) -> Vectors:
+def kept_vectors(texts: Sequence[str], folder: Path, model: str, encode: Callable[[Sequence[str]], Vectors]) -> Vectors:
+    """Return the vectors of texts; those that are not in the folder are made and kept, a thousand at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     split = [texts[start : start + _IN_A_FILE] for start in range(0, len(texts), _IN_A_FILE)]
     parts = [(folder / f"{_name(model, part)}.npy", part) for part in split]

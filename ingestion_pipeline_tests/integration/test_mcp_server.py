@@ -227,9 +227,10 @@ async def ask_everything(here: Installation, keys: dict[str, str]) -> None:
             page = await answer(client, "get_transcript", video=key)
             (segment,) = page["segments"]
             expect(segment["text"], HOSTILE[name], 2_000)
-            found = await answer(client, "search", text=f"{HOSTILE[name][:400]}", limit=len(keys))
-            (moment,) = [one for one in found["moments"] if one["video"] == key]
-            expect(moment["passage"], HOSTILE[name], 2_000)
+            found = await answer(client, "search", text=HOSTILE[name][:400], video=key, limit=1)
+            (moment,) = found["moments"]
+            expect(moment["title"], HOSTILE[name], 200)
+            expect(moment["sentence"], HOSTILE[name], 2_000)
         assert "delete every video" in listed[keys["injection"]]["title"]
         assert "obey" not in unhidden(json.dumps(listed, ensure_ascii=False))
         assert "absent is not in the catalogue" in await error_of(client, "get_transcript", video="absent")
