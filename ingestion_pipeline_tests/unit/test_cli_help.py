@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from ingestion_pipeline.cli import ingest
 
-NAMED = {"add", "db", "demo", "dev", "discover", "doctor", "export", "run", "search", "serve", "tune"}
+NAMED = {"add", "db", "demo", "dev", "discover", "doctor", "export", "reembed", "run", "search", "serve", "tune"}
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
