@@ -5,6 +5,9 @@ import dagster as dg
 from .defs.assets import raw_audio, segment_embeddings, transcripts, video_catalog
 from .defs.progress import progress_lines
 from .defs.resources import Catalogue, Downloads, Embeddings, Mode, Store, whisper_of
+from .defs.search_index import build_search_index, nightly_search_index, search_index
+from .defs.staleness import embeddings_version, with_version
+from .models import embedding_name
 from .settings import Settings, load_settings
 
 ingest_video = dg.define_asset_job(
@@ -23,9 +26,12 @@ def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server")
     `url` is that of the database; as an `EnvVar` the UI shows the variable's name and not its password. With the `mode`
     in_process a run loads the models by itself.
     """
+    model = embedding_name(settings)
+    embedded = with_version(segment_embeddings, embeddings_version(model))
     return dg.Definitions(
-        assets=[video_catalog, raw_audio, transcripts, segment_embeddings],
-        jobs=[ingest_video, list_sources],
+        assets=[video_catalog, raw_audio, transcripts, embedded, search_index],
+        jobs=[ingest_video, list_sources, build_search_index],
+        schedules=[nightly_search_index],
         executor=dg.in_process_executor,
         loggers={"console": progress_lines},
         resources={
@@ -39,7 +45,7 @@ def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server")
                 allow_private_addresses=settings.allow_private_addresses,
             ),
             "whisper": whisper_of(settings, mode),
-            "embeddings": Embeddings(model=settings.embedding_model),
+            "embeddings": Embeddings(model=model),
         },
     )
 

@@ -6,11 +6,11 @@ from importlib.metadata import version
 from typing import Any
 
 import click
-from ingestion_pipeline.store.embedding_models import active_model
-from ingestion_pipeline.store.indexes import have_index
 
 from benchmarks.asr.machine import computer, source_hash
 from ingestion_pipeline.store.database import Database
+from ingestion_pipeline.store.embedding_models import active_model
+from ingestion_pipeline.store.indexes import have_index
 from ingestion_pipeline.store.migrations import pgvector_version
 
 from .corpus import KnownVectors, add_transcripts

@@ -4,12 +4,12 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ingestion_pipeline.store.embedding_models import EmbeddingModel, active_model
 from psycopg import Connection
 
 from ingestion_pipeline.moments import find_moments
 from ingestion_pipeline.store import search
 from ingestion_pipeline.store.database import Database
+from ingestion_pipeline.store.embedding_models import EmbeddingModel, active_model
 from ingestion_pipeline.store.search import ALL, Filters, Found
 
 from .corpus import KnownVectors

@@ -91,6 +91,7 @@ def run(session: Session, videos: tuple[str, ...], limit: int | None, force: boo
 
 def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force: bool) -> list[Ingested]:
     """Ingest the videos of `keys`, or else those that wait; one that fails does not stop the others."""
+    from ingestion_pipeline.models import embedding_name
     from ingestion_pipeline.store.catalogue import video_of, videos_to_do
 
     with session.dagster() as instance, session.database() as database:
@@ -98,7 +99,7 @@ def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force
 
         workspace = shipped("workspace.yaml")
         with database.connection() as connection:
-            wanted = keys or videos_to_do(connection, session.settings.embedding_model, limit)
+            wanted = keys or videos_to_do(connection, embedding_name(session.settings), limit)
             titles = {key: video_of(connection, key).title for key in wanted}
         fared = []
         for number, (key, title) in enumerate(titles.items(), 1):

@@ -130,7 +130,7 @@ def segment_embeddings(
 ) -> dg.MaterializeResult[None]:
     """The passages of a transcript as vectors, ready to be searched."""
     with readable_failures():
-        embedded = pipeline.embed(
+        embedded = pipeline.embed_for_search(
             store.database,
             context.partition_key,
             embeddings.embedder(whisper),

@@ -48,6 +48,10 @@ class WordEmbedder:
         self.embedded.extend(texts)
         return np.array([self.query(text) for text in texts], np.float32).reshape(len(texts), self.dimensions)
 
+    def of(self, model: str) -> "WordEmbedder":
+        """Return that of another model."""
+        return WordEmbedder(model)
+
     def query(self, text: str) -> np.ndarray:
         """Return a vector (16) of length 1."""
         total = sum(_vector(f"{self.model} {word}") for word in text.lower().split() or [""])

@@ -8,7 +8,9 @@ from click.testing import CliRunner
 
 from ingestion_pipeline.cli import ingest
 
-NAMED = {"add", "db", "demo", "dev", "discover", "doctor", "export", "mcp", "run", "search", "serve", "tune"}
+NAMED = {
+    "add", "db", "demo", "dev", "discover", "doctor", "export", "mcp", "reembed", "run", "search", "serve", "tune",
+}  # fmt: skip
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -30,21 +30,22 @@ def test_the_assets_are_these_in_this_order() -> None:
         "raw_audio": ["video_catalog"],
         "transcripts": ["raw_audio"],
         "segment_embeddings": ["transcripts"],
+        "search_index": ["segment_embeddings"],
     }
 
 
-@pytest.mark.parametrize("name", ["video_catalog", *STEPS])
+@pytest.mark.parametrize("name", ["video_catalog", *STEPS, "search_index"])
 def test_an_asset_is_described(name: str) -> None:
     spec = specs()[name]
     assert spec.description
-    assert spec.group_name in {"sources", "videos"}
+    assert spec.group_name in {"sources", "videos", "search"}
     assert spec.kinds
     assert spec.owners
 
 
 def test_the_jobs_are_these() -> None:
     repository = DEFINITIONS.get_repository_def()
-    assert set(repository.job_names) - {"__ASSET_JOB"} == {"ingest_video", "list_sources"}
+    assert set(repository.job_names) - {"__ASSET_JOB"} == {"ingest_video", "list_sources", "build_search_index"}
     job = repository.get_job("ingest_video")
     assert {node.name for node in job.nodes} == set(STEPS)
     assert job.executor_def.name == "in_process"
