@@ -154,14 +154,16 @@ def marked(connection: Connection, sentences: Sequence[str], languages: Sequence
 
 
 def nearest_query(model: EmbeddingModel, filters: Filters, *, exact: bool) -> Composed:
-    """Return the query by meaning; the model's index serves it where model and length stand in it, unless `exact`."""
-    indexed = SQL("(e.embedding::halfvec({}))").format(Literal(model.dimensions))
-    embedding = SQL("e.embedding") if exact else indexed
-    chosen = _chosen(filters, "e")
-    if not exact and filters != ALL:
-        # Not a join: the planner would read all that the filter leaves, and sort it.
-        chosen = SQL("({}) is true").format(chosen)
-    return SQL(_SQL["nearest"]).format(embedding=embedding, model=Literal(model.id), chosen=chosen)
+    """Return the query by meaning; the model's index serves it where model and length stand in it, unless `exact`.
+
+    In an index no condition may become a join: the planner takes what a join leaves for a single row (three columns
+    that must be equal), or for what it has to read whole, and sorts it all.
+    """
+    chosen, embedding, apart = _chosen(filters, "e"), SQL("e.embedding"), SQL("")
+    if not exact:
+        embedding = SQL("(e.embedding::halfvec({}))").format(Literal(model.dimensions))
+        chosen, apart = SQL("({}) is true").format(chosen), SQL("offset 0")
+    return SQL(_SQL["nearest"]).format(embedding=embedding, model=Literal(model.id), chosen=chosen, apart=apart)
 
 
 def _leaves_few(connection: Connection, filters: Filters) -> bool:

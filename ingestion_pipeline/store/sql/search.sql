@@ -14,6 +14,7 @@ with nearest as materialized (
     from embeddings e
     where e.model = {model} and {chosen} and exists (
         select from passages p where p.video = e.video and p.idx = e.idx and p.text_hash = e.text_hash
+        {apart}
     )
     order by {embedding} <=> %(query)s
     limit %(limit)s
