@@ -31,7 +31,8 @@ _SHORT, _LONG, _PAGE = 200, 2_000, 12_000
 """Most characters of a title, of a text, and of the texts in one page of a transcript."""
 _JOINERS = "\u200c\u200d"
 """Of the invisible characters the two that are part of words and emoji; the others can hide text or turn it around."""
-_P, _R = ParamSpec("_P"), TypeVar("_R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 Limit = Annotated[int, Field(ge=1, le=20, description="Most results.")]
 Skipped = Annotated[int, Field(ge=0, description="How many to skip: next_offset of the page before.")]
@@ -216,8 +217,8 @@ def _with_tool_errors(tool: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def _days(since: date | None, until: date | None) -> tuple[datetime | None, datetime | None]:
     """Return when a day begins, and when another is over."""
-    first = since and datetime.combine(since, time.min, UTC)
-    over = until and datetime.combine(until, time.min, UTC) + timedelta(days=1)
+    first = datetime.combine(since, time.min, UTC) if since else None
+    over = datetime.combine(until, time.min, UTC) + timedelta(days=1) if until else None
     return first, over
 
 

@@ -35,7 +35,7 @@ class KnownVectors:
 
     def query(self, text: str) -> Vectors:
         """Return the vector (dimensions) of a text."""
-        return self.documents([text])[0]
+        return self.vectors[text]
 
     def of(self, model: str) -> "KnownVectors":
         """Return an embedder of another model; there is none."""

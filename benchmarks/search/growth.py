@@ -20,7 +20,7 @@ from .measure import indexed, machine
 from .report import machine_lines, table
 from .searching import Question, compared
 from .sentences import question, sentence
-from .vectors import PASSAGES, passage_vectors, perturbed, question_vectors
+from .vectors import PASSAGES, Vectors, passage_vectors, perturbed, question_vectors
 from .writing import new_database, rows_a_second, size_mb, temporary_server
 
 SIZES = "30000,100000,300000"
@@ -66,7 +66,7 @@ def main(sizes: str, real: int, cache: Path, results: Path) -> None:
 
 
 def measured(
-    database: Database, texts: Sequence[str], vectors: Sequence[Any], questions: Sequence[Question]
+    database: Database, texts: Sequence[str], vectors: Vectors, questions: Sequence[Question]
 ) -> dict[str, float]:
     """Return sizes (MB), times to build (s) and to search (ms) with so many passages."""
     keys = add_transcripts(database, texts)

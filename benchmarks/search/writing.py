@@ -62,7 +62,7 @@ def size_mb(database: Database, relation: str) -> float:
     """Return the size of a table, of what it stores out of line, or of an index (10⁶ bytes)."""
     with database.connection() as connection:
         [size] = connection.execute("select pg_table_size(%s::regclass)", (relation,)).fetchone() or (0,)
-    return size / 1e6
+    return float(size) / 1e6
 
 
 def _quiet(line: str) -> None:

@@ -159,11 +159,14 @@ def nearest_query(model: EmbeddingModel, filters: Filters, *, exact: bool) -> Co
     In an index no condition may become a join: the planner takes what a join leaves for a single row (three columns
     that must be equal), or for what it has to read whole, and sorts it all.
     """
-    chosen, embedding, apart = _chosen(filters, "e"), SQL("e.embedding"), SQL("")
-    if not exact:
-        embedding = SQL("(e.embedding::halfvec({}))").format(Literal(model.dimensions))
-        chosen, apart = SQL("({}) is true").format(chosen), SQL("offset 0")
-    return SQL(_SQL["nearest"]).format(embedding=embedding, model=Literal(model.id), chosen=chosen, apart=apart)
+    indexed = SQL("(e.embedding::halfvec({}))").format(Literal(model.dimensions))
+    chosen = _chosen(filters, "e")
+    return SQL(_SQL["nearest"]).format(
+        embedding=SQL("e.embedding") if exact else indexed,
+        model=Literal(model.id),
+        chosen=chosen if exact else SQL("({}) is true").format(chosen),
+        apart=SQL("" if exact else "offset 0"),
+    )
 
 
 def _leaves_few(connection: Connection, filters: Filters) -> bool:
