@@ -21,6 +21,7 @@ from .store.embedding_models import (
     switch,
     uncovered,
 )
+from .store.search import EXACT_UNDER
 
 LEAST_RECALL = 0.95
 _VIDEOS_AT_ONCE = 16
@@ -66,7 +67,7 @@ def reembed(database: Database, embedder: Embedder, log: Log) -> int:
     return done
 
 
-def keep_up(database: Database, wanted: str, log: Log, *, exact_under: int = indexes.EXACT_UNDER) -> Upkeep | None:
+def keep_up(database: Database, wanted: str, log: Log, *, exact_under: int = EXACT_UNDER) -> Upkeep | None:
     """Have the index that a search needs, and switch to the wanted model once it covers all and finds well.
 
     Returns None before anything is embedded.
@@ -91,7 +92,7 @@ def reason_to_keep_up(database: Database, wanted: str) -> str | None:
             return None
         if active.name != wanted:
             return "another model is wanted"
-        many = indexes.index_of(connection, active).passages >= indexes.EXACT_UNDER
+        many = indexes.index_of(connection, active).passages >= EXACT_UNDER
         return "there are passages enough for an index" if many else None
 
 

@@ -1,13 +1,12 @@
 """Passages of videos and their embeddings: what did not change is not written again."""
 
 import hashlib
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from numpy import float32
 from numpy.typing import NDArray
-from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 from psycopg import Connection
 from psycopg.rows import class_row
 
@@ -125,13 +124,13 @@ def fingerprints(connection: Connection, model: EmbeddingModel) -> dict[str, str
 
 
 def _copy(connection: Connection, model: EmbeddingModel, video: str, rows: Iterable[tuple[int, bytes, Vector]]) -> None:
-    register_vector(connection)
+    head = struct.pack(">HH", model.dimensions, 0)  # what pgvector's `halfvec_recv` reads before the numbers
     with connection.cursor() as cursor, cursor.copy(_SQL["copy_embeddings"]) as copy:
-        copy.set_types(["int2", "text", "int4", "bytea", "halfvec"])
+        copy.set_types(["int2", "text", "int4", "bytea", "bytea"])
         for index, hashed, vector in rows:
             if len(vector) != model.dimensions:
                 raise Permanent(
                     f"Video {video}: model {model.name} gave {len(vector)} dimensions in place of {model.dimensions}.",
                     "Is it the same model? Nothing was written.",
                 )
-            copy.write_row((model.id, video, index, hashed, HalfVector(vector)))
+            copy.write_row((model.id, video, index, hashed, head + vector.astype(">f2").tobytes()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psutil
 import psycopg
-from pgvector.psycopg import register_vector
+from pgvector import HalfVector
 from psycopg import Connection
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
@@ -16,11 +16,9 @@ from ingestion_pipeline.errors import DiskFull
 from .database import Database
 from .embedding_models import EmbeddingModel
 from .queries import queries
-from .search import by_meaning
+from .search import EXACT_UNDER, by_meaning
 
 _SQL = queries("indexes")
-EXACT_UNDER = 20_000
-"""Passages that are searched one by one: an exact scan of 100,000 took 36 ms, which leaves 7 for so many."""
 NEIGHBOURS, _SAMPLES = 10, 50
 _BYTES_OF_A_LINK = 300
 """That a passage takes in the graph besides its vector, at m = 16."""
@@ -72,11 +70,10 @@ def recall(connection: Connection, model: EmbeddingModel, samples: int = _SAMPLE
 
     A passage itself, which is nearest to its own vector, does not count.
     """
-    register_vector(connection)
     sampled = connection.execute(_SQL["sample"], {"model": model.id, "count": samples}).fetchall()
     found = wanted = 0
     for video, idx, vector in sampled:
-        query = vector.to_numpy()
+        query = HalfVector.from_text(vector).to_numpy()
         near, nearest = (
             set(by_meaning(connection, model, query, NEIGHBOURS + 1, exact=exact)) - {(video, idx)}
             for exact in (False, True)

@@ -9,7 +9,6 @@ from itertools import groupby
 from numpy import float32
 from numpy.typing import NDArray
 from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 from psycopg import Connection
 from psycopg.sql import SQL, Composable, Composed, Literal
 
@@ -25,8 +24,8 @@ _RANK_CONSTANT = 60
 """Of reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009."""
 _EF_SEARCH = 100
 """Neighbours that an index keeps in view: recall@10 of 0.989 with MiniLM's vectors, in place of 0.957 with the 40."""
-_FEW = 10_000
-"""So many passages that a filter leaves are looked at one by one; in an index they would be too far apart."""
+EXACT_UNDER = 20_000
+"""So few passages, all or what a filter leaves of them, are compared one by one: it takes no longer, misses nothing."""
 _MOST_MATCHES, _MOST_WORDS = 1000, 32
 """Passages that are looked at for a word, and words of a query: what is more frequent says little."""
 
@@ -97,15 +96,19 @@ def by_meaning(
     limit: int = CANDIDATES,
     filters: Filters = ALL,
     *,
-    exact: bool = False,
+    exact: bool | None = None,
 ) -> list[Key]:
-    """Return the passages nearest to a vector, nearest first: by the model's index where it has one, unless `exact`."""
-    register_vector(connection)
+    """Return the passages nearest to a vector, nearest first, by the model's index where it has one.
+
+    `exact` compares one by one; None does so where the filters leave few. Some of the passages may have another text
+    since the model embedded them: `passages_at` leaves those out.
+    """
     with connection.transaction():
         connection.execute(_SQL["settings"], {"ef_search": str(max(_EF_SEARCH, min(limit, 1000)))})
-        one_by_one = exact or _leaves_few(connection, filters)
-        values = {"query": HalfVector(query), "limit": limit, **vars(filters)}
-        return connection.execute(nearest_query(model, filters, exact=one_by_one), values).fetchall()
+        if exact is None:
+            exact = _leaves_few(connection, filters)
+        values = {"query": HalfVector(query).to_text(), "limit": limit, **vars(filters)}
+        return connection.execute(nearest_query(model, filters, exact=exact), values).fetchall()
 
 
 def by_words(connection: Connection, text: str, limit: int = CANDIDATES, filters: Filters = ALL) -> list[Key]:
@@ -125,9 +128,8 @@ def passages_at(
     connection: Connection, model: EmbeddingModel, query: NDArray[float32], keys: Sequence[Key]
 ) -> list[Found]:
     """Return the passages of some keys in the same order, but for those that `model` has not embedded."""
-    register_vector(connection)
     videos, indices = [video for video, _ in keys], [index for _, index in keys]
-    values = {"videos": videos, "indices": indices, "model": model.id, "query": HalfVector(query)}
+    values = {"videos": videos, "indices": indices, "model": model.id, "query": HalfVector(query).to_text()}
     rows = connection.execute(_SQL["passages"], values)
     return [Found(Video(*row[:12]), Passage(*row[12:15]), *row[15:]) for row in rows]
 
@@ -154,26 +156,22 @@ def marked(connection: Connection, sentences: Sequence[str], languages: Sequence
 
 
 def nearest_query(model: EmbeddingModel, filters: Filters, *, exact: bool) -> Composed:
-    """Return the query by meaning; the model's index serves it where model and length stand in it, unless `exact`.
-
-    In an index no condition may become a join: the planner takes what a join leaves for a single row (three columns
-    that must be equal), or for what it has to read whole, and sorts it all.
-    """
+    """Return the query by meaning; the model's index serves it where model and length stand in it, unless `exact`."""
     indexed = SQL("(e.embedding::halfvec({}))").format(Literal(model.dimensions))
+    embedding = SQL("e.embedding") if exact else indexed
     chosen = _chosen(filters, "e")
-    return SQL(_SQL["nearest"]).format(
-        embedding=SQL("e.embedding") if exact else indexed,
-        model=Literal(model.id),
-        chosen=chosen if exact else SQL("({}) is true").format(chosen),
-        apart=SQL("" if exact else "offset 0"),
-    )
+    if not exact and filters != ALL:
+        # Not a join: the planner would read all that the filter leaves, and sort it.
+        chosen = SQL("({}) is true").format(chosen)
+    return SQL(_SQL["nearest"]).format(embedding=embedding, model=Literal(model.id), chosen=chosen)
 
 
 def _leaves_few(connection: Connection, filters: Filters) -> bool:
     if filters == ALL:
         return False
-    row = connection.execute(_with(_SQL["count_up_to"], filters, "p"), {**vars(filters), "most": _FEW}).fetchone()
-    return row is not None and row[0] < _FEW
+    values = {**vars(filters), "most": EXACT_UNDER}
+    row = connection.execute(_with(_SQL["count_up_to"], filters, "p"), values).fetchone()
+    return row is not None and row[0] < EXACT_UNDER
 
 
 def _with(query: str, filters: Filters, table: str) -> Composed:

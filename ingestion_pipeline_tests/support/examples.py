@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from ingestion_pipeline.records import Segment, Transcript, Video
+from ingestion_pipeline.store import catalogue, transcripts
+from ingestion_pipeline.store.database import Database
 
 VIDEO = Video(
     key="feed-0123456789ab",
@@ -33,6 +35,14 @@ def transcript(*texts: str, fingerprint: str = "f1") -> Transcript:
     """Return a transcript with a sentence of 4 s every 5 s."""
     segments = [Segment(5.0 * number, 5.0 * number + 4, text, -0.1, 1.2, 0.01) for number, text in enumerate(texts)]
     return Transcript("en", 5.0 * len(texts), 4.0 * len(texts), segments, "demo-en", fingerprint)
+
+
+def keep(database: Database, video: Video, *texts: str, language: str = "en") -> None:
+    """Save a video and what is said in it, a sentence of 4 s every 5 s."""
+    said = dataclasses.replace(transcript(*texts, fingerprint=" ".join(texts)), language=language)
+    with database.writing() as connection:
+        catalogue.save_videos(connection, [video])
+        transcripts.save_transcript(connection, video.key, said)
 
 
 class WordEmbedder:

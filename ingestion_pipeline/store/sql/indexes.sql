@@ -22,7 +22,7 @@ where model = {model}
 update embedding_models set index_build_s = %(seconds)s where id = %(model)s
 
 -- name: sample
-select e.video, e.idx, e.embedding
+select e.video, e.idx, e.embedding::text
 from embeddings e
 join passages p on p.video = e.video and p.idx = e.idx and p.text_hash = e.text_hash
 where e.model = %(model)s

@@ -10,13 +10,10 @@ select count(*) from (select from passages p where {chosen} limit %(most)s) _
 -- name: nearest
 -- The outer order is for the relaxed one within; + 0 keeps PostgreSQL from taking one for the other.
 with nearest as materialized (
-    select e.video, e.idx, {embedding} <=> %(query)s as distance
+    select e.video, e.idx, {embedding} <=> %(query)s::halfvec as distance
     from embeddings e
-    where e.model = {model} and {chosen} and exists (
-        select from passages p where p.video = e.video and p.idx = e.idx and p.text_hash = e.text_hash
-        {apart}
-    )
-    order by {embedding} <=> %(query)s
+    where e.model = {model} and {chosen}
+    order by {embedding} <=> %(query)s::halfvec
     limit %(limit)s
 )
 select video, idx from nearest order by distance + 0
@@ -68,7 +65,7 @@ limit %(limit)s
 select
     v.key, v.source, v.extractor, v.source_id, v.media_url, v.page_url, v.title, v.channel, v.published_at,
     v.duration_s, v.language, v.live_status,
-    p.start_s, p.end_s, p.text, p.idx, p.language, 1 - (e.embedding <=> %(query)s)
+    p.start_s, p.end_s, p.text, p.idx, p.language, 1 - (e.embedding <=> %(query)s::halfvec)
 from unnest(%(videos)s::text[], %(indices)s::integer[]) with ordinality as wanted (video, idx, place)
 join passages p on p.video = wanted.video and p.idx = wanted.idx
 join videos v on v.key = p.video
