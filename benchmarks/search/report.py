@@ -9,9 +9,9 @@ _HEAD = ("search", "filter", "p50 ms", "p95 ms", "recall@10")
 
 
 def closing_line(kept: Kept) -> str:
-    """Return the figures that the targets are about: writing, the hybrid search, and the index's recall."""
+    """Return what the targets are about: writing, the hybrid search, and recall of the index, filter or not."""
     hybrid, plain, filtered = (
-        row(kept, way, filtered=filtered) for way, filtered in (("hybrid", False), ("vector", False), ("vector", True))
+        row(kept, way, filtered=filtered) for way, filtered in (("hybrid", False), ("index", False), ("index", True))
     )
     return (
         f"bench-search: write_rows_s={kept['writing']['rows_s']:.0f} video_ms={kept['writing']['video_ms']:.0f} "

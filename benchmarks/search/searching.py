@@ -37,9 +37,9 @@ def hybrid(connection: Connection, model: EmbeddingModel, filters: Filters, ques
 
 
 def by_vector(
-    connection: Connection, model: EmbeddingModel, filters: Filters, question: Question, *, exact: bool = False
+    connection: Connection, model: EmbeddingModel, filters: Filters, question: Question, *, exact: bool | None
 ) -> list[Found]:
-    """Search by meaning alone: in the index, or `exact`, vector by vector."""
+    """Search by meaning alone: in the index, `exact`, or None: as the search itself chooses."""
     keys = search.by_meaning(connection, model, question.vector, _LIMIT, filters, exact=exact)
     return search.passages_at(connection, model, question.vector, keys)
 
@@ -52,11 +52,12 @@ def by_text(connection: Connection, model: EmbeddingModel, filters: Filters, que
 
 WAYS: dict[str, Way] = {
     "exact scan": partial(by_vector, exact=True),
-    "vector": by_vector,
+    "index": partial(by_vector, exact=False),
+    "vector": partial(by_vector, exact=None),
     "text": by_text,
     "hybrid": hybrid,
 }
-_WITH_RECALL = ("exact scan", "vector")
+_WITH_RECALL = ("exact scan", "index", "vector")
 
 
 def compared(database: Database, questions: Sequence[Question]) -> Iterator[dict[str, object]]:

@@ -30,7 +30,7 @@ def test_the_whole_measurement(database: Database) -> None:
     questions = [Question(*one) for one in zip(asked, random_vectors(5, seed=2), strict=True)]
     kept = measured(database, TEXTS, embedder, questions, singles=1)
     assert row(kept, "exact scan", filtered=True)["recall"] == 1
-    assert row(kept, "vector", filtered=False)["recall"] > 0.8
+    assert row(kept, "index", filtered=False)["recall"] > 0.8
     assert {one["way"] for one in kept["searches"]} == {*WAYS, "hybrid, to the sentence"}
     number = r"[0-9]+(\.[0-9]+)?"
     figures = "write_rows_s=N video_ms=N p50_ms=N p95_ms=N recall=N recall_filtered=N".replace("N", number)
@@ -85,6 +85,6 @@ def test_growth_is_carried_on_by_its_power() -> None:
     assert carried_on([10, 100, 1000], [3, 30, 300], 10_000) == pytest.approx(3000)
     assert carried_on([10, 100, 1000], [5, 5, 5], 10_000) == pytest.approx(5)
     point = dict.fromkeys(
-        ["vectors_mb", "passages_mb", "words_mb", "index_mb", "build_s", "exact scan", "vector", "text", "hybrid"], 2.0
+        ["vectors_mb", "passages_mb", "words_mb", "index_mb", "build_s", "exact scan", "index", "text", "hybrid"], 2.0
     )
     assert growth_table({10: point, 100: point})[2] == "| table of vectors, MB | 2 | 2 | 2 |"
