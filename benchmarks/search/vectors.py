@@ -5,6 +5,7 @@ was, and that changed sentences never meet old vectors.
 """
 
 import hashlib
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -66,7 +67,7 @@ def _made(missing: Sequence[tuple[Path, Sequence[str]]], encode: Callable[[Seque
     """Write each file, by another name until it is whole; yield how far it is."""
     began, made, wanted = time.monotonic(), 0, sum(len(part) for _, part in missing)
     for file, part in missing:
-        written = file.with_suffix(".part")
+        written = file.with_suffix(f".{os.getpid()}.part")  # two calls may be at it
         with written.open("wb") as output:
             np.save(output, encode(part).astype(np.float16))  # as the database keeps them
         written.replace(file)
