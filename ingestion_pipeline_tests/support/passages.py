@@ -33,3 +33,13 @@ def have_passages(database: Database, name: str, videos: int, dimensions: int = 
     with database.connection(autocommit=True) as connection:
         connection.execute("analyze embeddings")
     return model
+
+
+def have_bad_index(database: Database, model: EmbeddingModel) -> None:
+    """Build an index of the name that is looked for, with links far too few."""
+    with database.connection() as connection:
+        connection.execute(
+            f"create index embeddings_hnsw_{model.id} on embeddings "
+            f"using hnsw ((embedding::halfvec({model.dimensions})) halfvec_cosine_ops) "
+            f"with (m = 2, ef_construction = 4) where model = {model.id}"
+        )
