@@ -15,7 +15,8 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from ingestion_pipeline import pipeline
 from ingestion_pipeline.embedding.embedder import MINILM
-from ingestion_pipeline.mcp_server import NOTICE, mcp_server, quoted
+from ingestion_pipeline.mcp_answers import NOTICE, quoted
+from ingestion_pipeline.mcp_server import mcp_server
 from ingestion_pipeline.serving.client import ServedEmbedder
 from ingestion_pipeline.store import catalogue, transcripts
 from ingestion_pipeline.store.database import Database
