@@ -4,7 +4,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages demo dev test test-slow lint format check-model demo-model demo-audio bench-asr bench-runs clean
+.PHONY: help install system-packages demo dev test test-slow lint format check-model demo-model demo-audio bench-asr bench-runs bench-search clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ bench-asr: $(INSTALLED) ## Compare four ways of transcribing, a night long; QUIC
 
 bench-runs: $(INSTALLED) ## Measure what a run for each video costs, about half an hour
 	$(RUN) -m benchmarks.runs
+
+bench-search: $(INSTALLED) ## Measure writing and searching 100,000 passages, about 15 minutes; QUICK=1: a few
+	$(RUN) -m benchmarks.search $(if $(QUICK),--quick)
 
 clean: ## Remove what was built, .venv apart
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache *.egg-info

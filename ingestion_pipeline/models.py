@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from .embedding.embedder import full_name
 from .serving.client import ModelServer, ServedEmbedder
 from .serving.config import ServerConfig
 from .settings import Settings
@@ -45,6 +46,11 @@ def model_server(settings: Settings) -> ModelServer:
     return ModelServer(config, server_folder(settings), settings.model_server_url, settings.model_server_api_key)
 
 
+def embedding_name(settings: Settings) -> str:
+    """Return the name by which the database knows the wanted embedding model."""
+    return full_name(settings.embedding_model, settings.embedding_truncate_dim)
+
+
 def embedder(settings: Settings) -> ServedEmbedder:
-    """Return the embedder that a search asks."""
-    return ServedEmbedder(model_server(settings), settings.embedding_model)
+    """Return the embedder of the wanted model."""
+    return ServedEmbedder(model_server(settings), embedding_name(settings))

@@ -2,20 +2,50 @@
 
 from collections.abc import Sequence
 
+from numpy import float32
+from numpy.typing import NDArray
+
 from .embedding.embedder import Embedder
 from .records import Hit, Segment, Video
+from .store import search
 from .store.database import Database
-from .store.search import Found, nearest_passages
+from .store.embedding_models import active_model
+from .store.search import ALL, Filters, Found, Said
 
 
-def find_moments(database: Database, embedder: Embedder, text: str, limit: int = 10) -> list[Hit]:
-    """Return the passages that answer `text`, best first, and in each the sentence that answers best."""
-    query = embedder.query(text)
+def find_moments(
+    database: Database,
+    embedder: Embedder,
+    text: str,
+    limit: int = 10,
+    *,
+    filters: Filters = ALL,
+    by_video: bool = False,
+) -> list[Hit]:
+    """Return the passages that answer `text`, best first, and in each the sentence that answers best.
+
+    The active model is asked, which until all is embedded anew is another than the embedder's. `by_video` gives the
+    best of each video only. At most 100 are found, fewer where they overlap.
+    """
     with database.connection() as connection:
-        found = nearest_passages(connection, embedder.model, query, limit)
-    sentences = [segment.text for one in found for segment in one.segments]
-    scores = iter(embedder.documents(sentences) @ query)
-    return [_hit(one, [next(scores) for _ in one.segments]) for one in found if one.segments]
+        active = active_model(connection)
+    if active and active.name != embedder.model:
+        embedder = embedder.of(active.name)
+    query = embedder.query(text)
+    if active is None:
+        return []
+    with database.connection() as connection:
+        found = search.hybrid(connection, active, query, text, 2 * search.CANDIDATES, filters)
+        shown = _distinct(found, by_video=by_video)[:limit]
+        said = search.sentences_of(connection, shown, text)
+        heard = [(one, sentences) for one, sentences in zip(shown, said, strict=True) if sentences]
+        best = _best(embedder, query, [sentences for _, sentences in heard])
+        languages = [one.language for one, _ in heard]
+        marked = search.marked(connection, [sentence.text for sentence in best], languages, text)
+    return [
+        Hit(one.video, one.passage, sentence, one.similarity, link_to(one.video, sentence.start), words)
+        for (one, _), sentence, words in zip(heard, best, marked, strict=True)
+    ]
 
 
 def link_to(video: Video, seconds: float) -> str:
@@ -26,10 +56,28 @@ def link_to(video: Video, seconds: float) -> str:
     return f"{page}#t={int(seconds)}"
 
 
-def _hit(found: Found, scores: Sequence[float]) -> Hit:
-    _, sentence = max(zip(scores, found.segments, strict=True), key=_score)
-    return Hit(found.video, found.passage, sentence, found.similarity, link_to(found.video, sentence.start))
+def _distinct(found: Sequence[Found], *, by_video: bool) -> list[Found]:
+    """Return those that share no sentence with a better one or, `by_video`, no video."""
+    kept: list[Found] = []
+    for one in found:
+        if not any(one.video.key == better.video.key and (by_video or _overlap(one, better)) for better in kept):
+            kept.append(one)
+    return kept
 
 
-def _score(scored: tuple[float, Segment]) -> float:
-    return scored[0]
+def _overlap(one: Found, other: Found) -> bool:
+    return one.passage.start < other.passage.end and other.passage.start < one.passage.end
+
+
+def _best(embedder: Embedder, query: NDArray[float32], passages: Sequence[Sequence[Said]]) -> list[Segment]:
+    """Return of each passage the sentence nearest in meaning, of those with all words of the query if there are such.
+
+    What has to be compared is embedded at once; where a single sentence has all words, nothing is.
+    """
+    choices = [
+        [said.sentence for said in passage if said.has_all_words] or [said.sentence for said in passage]
+        for passage in passages
+    ]
+    texts = [sentence.text for sentences in choices if len(sentences) > 1 for sentence in sentences]
+    nearness = dict(zip(texts, embedder.documents(texts) @ query, strict=True))
+    return [max(sentences, key=lambda sentence: nearness.get(sentence.text, 0.0)) for sentences in choices]

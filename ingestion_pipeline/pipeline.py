@@ -18,7 +18,7 @@ from .politeness import WEB, Web
 from .records import Audio, Transcript, Video
 from .retries import tried_again
 from .speech.recogniser import Recogniser, Recognition
-from .store import catalogue, embeddings, transcripts
+from .store import catalogue, embedding_models, embeddings, transcripts
 from .store.database import Database
 
 Log = Callable[[str], None]
@@ -117,21 +117,30 @@ def embed(database: Database, key: str, embedder: Embedder, *, force: bool = Fal
     """Embed the passages of a video whose text is new."""
     with database.only_run_of(key):
         with database.connection() as connection:
-            video = catalogue.video_of(connection, key)
-            passages = passage_rule.passages_of(transcripts.transcript_of(connection, key).segments)
-            fingerprint = _digest(passage_rule.RULE, passages)
+            video, transcript = catalogue.video_of(connection, key), transcripts.transcript_of(connection, key)
+            passages = passage_rule.passages_of(transcript.segments)
+            fingerprint = _digest(passage_rule.RULE, transcript.language, passages)
             known = embeddings.embedded_as(connection, embedder.model, key)
             hashes = {} if force else embeddings.stored_hashes(connection, embedder.model, key)
         if known and known.fingerprint == fingerprint and not force:
             log("unchanged: same transcript, passage rule and model")
             return Embedded(video, len(passages), 0, known.dimensions, fingerprint)
         new = [index for index, passage in enumerate(passages) if hashes.get(index) != embeddings.text_hash(passage)]
-        vectors = embedder.documents([passages[index].text for index in new])
+        rows = dict(zip(new, embedder.documents([passages[index].text for index in new]), strict=True))
         with database.writing() as connection:
-            model = embeddings.model_id(connection, embedder.model, embedder.dimensions)
-            rows = dict(zip(new, vectors, strict=True))
-            embeddings.save_embeddings(connection, model, key, passages, rows, fingerprint)
+            model = embedding_models.have_model(connection, embedder.model, embedder.dimensions)
+            embeddings.save_embeddings(connection, model, key, passages, rows, fingerprint, transcript.language)
         return Embedded(video, len(passages), len(new), embedder.dimensions, fingerprint)
+
+
+def embed_for_search(database: Database, key: str, embedder: Embedder, *, force: bool = False, log: Log) -> Embedded:
+    """Embed a video; where a search still asks another model, by that one first, so that it is found at once."""
+    with database.connection() as connection:
+        active = embedding_models.active_model(connection)
+    if active and active.name != embedder.model:
+        log(f"a search still asks {active.name}")
+        embed(database, key, embedder.of(active.name), force=force, log=log)
+    return embed(database, key, embedder, force=force, log=log)
 
 
 def _digest(*parts: object) -> str:

@@ -104,7 +104,9 @@ class Passage:
 class Hit:
     """A search result: the passage found, and the sentence in it that answers best.
 
-    `score` is the cosine similarity of query and passage, at most 1; `link` opens the video at the sentence.
+    `score` is the cosine similarity of query and passage, at most 1; words count as well, so that the best hit need not
+    have the highest. `link` opens the video at the sentence; `marked` is its text with the words of the query between
+    two stars.
     """
 
     video: Video
@@ -112,3 +114,4 @@ class Hit:
     sentence: Segment
     score: float
     link: str
+    marked: str

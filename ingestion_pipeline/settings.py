@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     embedding_model: str = Field(
         "sentence-transformers/all-MiniLM-L6-v2", description="name or folder for sentence-transformers"
     )
+    embedding_truncate_dim: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="numbers of a vector that are kept, for models trained so (Matryoshka); empty: all"
+    )
     ingestion_limit: Annotated[int, Field(ge=1)] | None = Field(
         None, description="most new videos of one discovery and of one `ingest run`; empty: all"
     )

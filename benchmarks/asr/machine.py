@@ -19,14 +19,27 @@ _LIBRARIES = ("faster-whisper", "ctranslate2", "onnxruntime", "av", "numpy")
 def described(device: str) -> dict[str, str]:
     """Return what must be the same for two measurements to be comparable; raise `NoGpu`."""
     return {
+        **computer(),
+        **({"gpu": _gpu_name()} if device == "cuda" else {}),
+        **{library: version(library) for library in _LIBRARIES},
+        "engine": source_hash("speech"),
+    }
+
+
+def computer() -> dict[str, str]:
+    """Return processor, cores, memory and system."""
+    return {
         "cpu": _cpu_name(),
         "cores": str(joblib.cpu_count()),
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
-        **({"gpu": _gpu_name()} if device == "cuda" else {}),
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        **{library: version(library) for library in _LIBRARIES},
-        "engine": _engine(),
     }
+
+
+def source_hash(package: str) -> str:
+    """Return a short hash of a package's source, so that results of two versions are never mixed."""
+    files = sorted((ROOT / "ingestion_pipeline" / package).glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 class NoGpu(RuntimeError):
@@ -67,9 +80,3 @@ def _gpu_name() -> str:
     driver = str(pynvml.nvmlSystemGetDriverVersion())
     pynvml.nvmlShutdown()
     return f"{name}, driver {driver}"
-
-
-def _engine() -> str:
-    """Return a short hash of the engine's source, so that results of two versions are never mixed."""
-    source = b"".join(file.read_bytes() for file in sorted((ROOT / "ingestion_pipeline/speech").glob("*.py")))
-    return hashlib.sha256(source).hexdigest()[:12]

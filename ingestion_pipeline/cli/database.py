@@ -77,6 +77,28 @@ def status(session: Session, as_json: bool) -> None:
     click.echo(json.dumps(shown) if as_json else "\n".join(f"{name}: {value}" for name, value in shown.items()))
 
 
+@db.command(epilog="Example: ingest db index --json")
+@click.option("--rebuild", is_flag=True, help="Drop the index first; until it is there again, searches take longer.")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.pass_obj
+def index(session: Session, rebuild: bool, as_json: bool) -> None:
+    """Build the index that searches need, if they need one, and measure it.
+
+    What the job build_search_index does. Searches and ingestion go on meanwhile.
+    """
+    from ingestion_pipeline import reembedding
+    from ingestion_pipeline.models import embedding_name
+
+    with session.database() as database:
+        if rebuild:
+            reembedding.drop_active_index(database)
+        upkeep = reembedding.keep_up(
+            database, embedding_name(session.settings), lambda line: click.echo(line, err=True)
+        )
+    shown = upkeep.described() if upkeep else {"passages": 0}
+    click.echo(json.dumps(shown) if as_json else "\n".join(f"{name}: {value}" for name, value in shown.items()))
+
+
 def _embedded(session: Session) -> EmbeddedServer:
     server = embedded_server(session.settings)
     if server is None:

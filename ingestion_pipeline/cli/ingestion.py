@@ -105,12 +105,13 @@ def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force
 
     The other videos of a site that refuses are left for later, and all of them where this machine is at fault.
     """
+    from ingestion_pipeline.models import embedding_name
     from ingestion_pipeline.politeness import host_of
     from ingestion_pipeline.store.catalogue import videos_to_do
 
     with session.dagster() as instance, session.database() as database:
         with database.connection() as connection:
-            wanted = keys or videos_to_do(connection, session.settings.embedding_model, failed=force)
+            wanted = keys or videos_to_do(connection, embedding_name(session.settings), failed=force)
         most = len(wanted) if keys or limit is None else min(limit, len(wanted))
         fared: list[Ingested] = []
         refusing: set[str] = set()

@@ -171,7 +171,7 @@ def segment_embeddings(
     embedded = explained(
         context,
         store,
-        lambda database: pipeline.embed(
+        lambda database: pipeline.embed_for_search(
             database,
             context.partition_key,
             embeddings.embedder(whisper),

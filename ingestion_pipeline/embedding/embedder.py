@@ -1,8 +1,9 @@
 """Embedders: the protocol, and sentence-transformers loaded in this process."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,10 +49,17 @@ class Embedder(Protocol):
         """Return the vector (dimensions) of a text to find with."""
         ...
 
+    def of(self, model: str) -> "Embedder":
+        """Return the embedder of another model, at the same place."""
+        ...
+
 
 @dataclass(frozen=True)
 class InProcessEmbedder:
-    """sentence-transformers in this process; the model loads at first use."""
+    """sentence-transformers in this process; the model loads at first use.
+
+    `model` is a name or folder; with an ending such as @256 its vectors are cut to so many numbers.
+    """
 
     model: str
     device: str = "cpu"
@@ -81,20 +89,41 @@ class InProcessEmbedder:
             float32,
         )
 
+    def of(self, model: str) -> "InProcessEmbedder":
+        """Return the embedder of another model in this process."""
+        return replace(self, model=model)
+
 
 @lru_cache(maxsize=2)  # two serve during a change of model
 def _loaded(model: str, device: str) -> "SentenceTransformer":
     """Return the model; the videos of one process share it."""
+    name, dimensions = parts_of(model)
     try:
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()  # type: ignore[no-untyped-call]
-        loaded = SentenceTransformer(str(weights_of(model)), device=device)
+        loaded = SentenceTransformer(str(weights_of(name)), device=device, truncate_dim=dimensions)
     except (OSError, ValueError, RuntimeError) as error:
         raise ModelFault(f"Embedding model {model} cannot be loaded: {error}.", _FIRST_USE) from error
+    if dimensions and loaded.get_embedding_dimension() != dimensions:
+        raise ModelFault(
+            f"Embedding model {name} gives {loaded.get_embedding_dimension()} dimensions, {dimensions} are wanted.",
+            "Lower EMBEDDING_TRUNCATE_DIM, or leave it empty.",
+        )
     _LOADS[model] += 1
     return loaded
+
+
+def full_name(model: str, dimensions: int | None) -> str:
+    """Return the name by which a model is known whose vectors are cut to `dimensions`; None: they are not."""
+    return f"{model}@{dimensions}" if dimensions else model
+
+
+def parts_of(full_name: str) -> tuple[str, int | None]:
+    """Return what sentence-transformers calls a model, and to how many dimensions its vectors are cut."""
+    cut = re.fullmatch(r"(.+)@(\d+)", full_name)
+    return (cut[1], int(cut[2])) if cut else (full_name, None)
 
 
 def loaded_models() -> Mapping[str, int]:

@@ -1,30 +1,70 @@
 """Passages: what is embedded. Some sentences that belong together, 30 to 60 s where the speech allows."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ingestion_pipeline.records import Passage, Segment
 
-RULE = 1
+RULE = 2
 """Version of the rule below, part of the fingerprint of a video's embeddings."""
 WANTED_S, MOST_S, SILENCE_S = 30.0, 60.0, 5.0
 """A passage ends at the first sentence end after 30 s, before 60 s, and at a silence of over 5 s."""
-_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
+MOST_TOKENS = 250
+"""Of the 256 that MiniLM reads (its `max_seq_length`), two of which mark begin and end."""
+_WITHOUT_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
+"""Thai, Lao, Burmese, Khmer, Kana, Han; and Hangul, which has spaces, and tokens as short."""
+_TOKEN = re.compile(rf"[{_WITHOUT_SPACES}]|[^\s{_WITHOUT_SPACES}]{{1,5}}")
+"""In place of a tokenizer, rather too many than too few: five letters of a word, or one character of such a script."""
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)\]]*$")
 
 
 def passages_of(segments: Sequence[Segment]) -> list[Passage]:
-    """Return the passages of a transcript, in order; every segment with a text is in just one."""
+    """Return the passages of a transcript, in order; every text is in one.
+
+    A passage begins with the last sentence of the one before, unless there is a silence between them or no room. None
+    is longer than 60 s, but for a single segment that is.
+    """
     passages: list[list[Segment]] = []
-    for segment in segments:
-        if not segment.text:
-            continue
-        if not passages or _ends_before(passages[-1], segment):
+    for piece in (piece for segment in segments if segment.text.strip() for piece in _pieces(segment)):
+        if not passages or _silent(passages[-1][-1], piece):
             passages.append([])
-        passages[-1].append(segment)
-    return [Passage(part[0].start, part[-1].end, " ".join(said.text for said in part)) for part in passages]
+        elif _complete(passages[-1]) or not _room([*passages[-1], piece]):
+            last = passages[-1][-1]
+            passages.append([last] if _room([last, piece]) else [])
+        passages[-1].append(piece)
+    return [Passage(part[0].start, part[-1].end, _text(part)) for part in passages]
 
 
-def _ends_before(passage: Sequence[Segment], segment: Segment) -> bool:
-    start, last = passage[0].start, passage[-1]
-    if segment.start - last.end > SILENCE_S or segment.end - start > MOST_S:
-        return True
-    return last.end - start >= WANTED_S and last.text.endswith(_SENTENCE_ENDS)
+def tokens_in(text: str) -> int:
+    """Return about how many tokens a text has, without a tokenizer."""
+    return len(_TOKEN.findall(text))
+
+
+def _silent(before: Segment, after: Segment) -> bool:
+    return after.start - before.end > SILENCE_S
+
+
+def _complete(passage: Sequence[Segment]) -> bool:
+    long_enough = passage[-1].end - passage[0].start >= WANTED_S
+    return long_enough and _SENTENCE_END.search(passage[-1].text) is not None
+
+
+def _room(passage: Sequence[Segment]) -> bool:
+    return passage[-1].end - passage[0].start <= MOST_S and tokens_in(_text(passage)) <= MOST_TOKENS
+
+
+def _text(passage: Sequence[Segment]) -> str:
+    return " ".join(piece.text for piece in passage)
+
+
+def _pieces(segment: Segment) -> Iterator[Segment]:
+    """Yield a segment, in parts where it has too many tokens; where a part ends (s) is a guess by its length."""
+    while len(tokens := list(_TOKEN.finditer(segment.text))) > MOST_TOKENS:
+        most = tokens[MOST_TOKENS].start()
+        space = segment.text.rfind(" ", 1, most + 1)
+        cut = space if space > most // 2 else most
+        at = segment.start + (segment.end - segment.start) * cut / len(segment.text)
+        yield replace(segment, end=at, text=segment.text[:cut].strip())
+        segment = replace(segment, start=at, text=segment.text[cut:].strip())
+    yield segment

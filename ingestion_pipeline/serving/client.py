@@ -198,6 +198,10 @@ class ServedEmbedder:
         vector: NDArray[float32] = self._vectors([text], "query")[0]
         return vector
 
+    def of(self, model: str) -> "ServedEmbedder":
+        """Return the embedder of another model, on the same server."""
+        return ServedEmbedder(self.server, model)
+
     def _vectors(self, texts: Sequence[str], kind: str) -> NDArray[float32]:
         asked = {"model": self.model, "input": list(texts), "input_type": kind, "encoding_format": "base64"}
         answer = self.server.ask("/v1/embeddings", asked)

@@ -11,6 +11,7 @@ from ingestion_pipeline.errors import VideoUnknown
 from ingestion_pipeline.records import Video
 
 from .queries import queries
+from .search import Filters
 
 _SQL = queries("catalogue")
 
@@ -87,6 +88,13 @@ def videos_to_do(connection: Connection, embedding_model: str, *, failed: bool =
     """
     rows = connection.execute(_SQL["videos_to_do"], {"model": embedding_model, "failed": failed})
     return [key for (key,) in rows]
+
+
+def transcribed_videos(connection: Connection, filters: Filters, limit: int, offset: int) -> list[Video]:
+    """Return the videos that have a transcript, newest first, each with the language that is spoken in it."""
+    with connection.cursor(row_factory=class_row(Video)) as cursor:
+        values = {**asdict(filters), "limit": limit, "offset": offset}
+        return cursor.execute(_SQL["transcribed_videos"], values).fetchall()
 
 
 def source_state(connection: Connection, name: str) -> SourceState | None:

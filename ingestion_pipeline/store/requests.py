@@ -32,10 +32,10 @@ class SetBack:
     for_good: int
 
 
-def new_videos(connection: Connection, embedding_model: str) -> list[Candidate]:
-    """Return the videos without embeddings of this model that did not fail, newest first."""
+def new_videos(connection: Connection) -> list[Candidate]:
+    """Return the videos without embeddings that did not fail, newest first; a change of model makes none new."""
     with connection.cursor(row_factory=class_row(Candidate)) as cursor:
-        return cursor.execute(_SQL["new"], {"model": embedding_model}).fetchall()
+        return cursor.execute(_SQL["new"]).fetchall()
 
 
 def retries(connection: Connection, now: datetime) -> list[Candidate]:

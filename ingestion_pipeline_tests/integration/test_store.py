@@ -13,7 +13,7 @@ import pytest
 
 from ingestion_pipeline.errors import DatabaseFault, Permanent, VideoUnknown
 from ingestion_pipeline.records import Passage, Segment
-from ingestion_pipeline.store import catalogue, embeddings, transcripts
+from ingestion_pipeline.store import catalogue, embedding_models, embeddings, transcripts
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline.store.embedded import EmbeddedServer
 from ingestion_pipeline.store.migrations import have_database, migrate, pending
@@ -157,9 +157,9 @@ def test_another_model_with_other_passages_makes_those_of_the_first_outdated(dat
     said = [Passage(0.0, 1.0, "Bread.")]
     with database.writing() as connection:
         catalogue.save_videos(connection, [VIDEO])
-        first, second = (embeddings.model_id(connection, name, 3) for name in ("first", "second"))
+        first, second = (embedding_models.have_model(connection, name, 3) for name in ("first", "second"))
         for model, rule in ((first, "rule 1"), (second, "rule 1"), (first, "rule 2")):
-            embeddings.save_embeddings(connection, model, VIDEO.key, said, {0: np.ones(3, np.float32)}, rule)
+            embeddings.save_embeddings(connection, model, VIDEO.key, said, {0: np.ones(3, np.float32)}, rule, "en")
         assert embeddings.embedded_as(connection, "first", VIDEO.key) == embeddings.EmbeddedAs("rule 2", 3)
         assert embeddings.embedded_as(connection, "second", VIDEO.key) is None
         assert list(embeddings.stored_hashes(connection, "second", VIDEO.key)) == [0]
@@ -167,9 +167,9 @@ def test_another_model_with_other_passages_makes_those_of_the_first_outdated(dat
 
 def test_a_model_that_changes_its_dimensions_is_named(database: Database) -> None:
     with database.writing() as connection:
-        embeddings.model_id(connection, "words", 3)
+        embedding_models.have_model(connection, "words", 3)
         with pytest.raises(Permanent, match="words gives 4 dimensions, the database holds it with 3"):
-            embeddings.model_id(connection, "words", 4)
+            embedding_models.have_model(connection, "words", 4)
 
 
 def test_a_missing_transcript_says_what_to_run(database: Database) -> None:

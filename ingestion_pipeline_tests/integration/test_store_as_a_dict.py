@@ -16,7 +16,8 @@ from ingestion_pipeline.embedding.passages import SILENCE_S
 from ingestion_pipeline.records import Segment, Transcript
 from ingestion_pipeline.store import catalogue, transcripts
 from ingestion_pipeline.store.database import Database
-from ingestion_pipeline.store.search import nearest_passages
+from ingestion_pipeline.store.embedding_models import model_named
+from ingestion_pipeline.store.search import Found, by_meaning, passages_at
 from ingestion_pipeline_tests.support.examples import WordEmbedder, video
 
 VIDEOS = {one.key: one for one in map(video, range(3))}
@@ -117,8 +118,7 @@ class StoreMachine(RuleBasedStateMachine):
     def a_search_finds_the_embedded_passages_and_no_others(self) -> None:
         for model, embedder in MODELS.items():
             query = embedder.query("bread.")
-            with self.database.connection() as connection:
-                found = nearest_passages(connection, model, query, 1000)
+            found = self.nearest_passages(model, query)
             # Where another model has embedded a newer text, what has changed waits for this model's turn.
             wanted = [
                 (key, *passage)
@@ -132,6 +132,12 @@ class StoreMachine(RuleBasedStateMachine):
             assert similarities == sorted(similarities, reverse=True)
             exact = [float(np.dot(embedder.query(one.passage.text), query)) for one in found]
             assert np.allclose(similarities, exact, atol=0.01)
+
+    def nearest_passages(self, name: str, query: np.ndarray) -> list[Found]:
+        with self.database.connection() as connection:
+            model = model_named(connection, name)
+            keys = by_meaning(connection, model, query, 1000) if model else []
+            return passages_at(connection, model, query, keys) if model else []
 
 
 def test_the_store_is_like_a_dict(database: Database) -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from ingestion_pipeline.records import Segment, Transcript, Video
+from ingestion_pipeline.store import catalogue, transcripts
+from ingestion_pipeline.store.database import Database
 
 VIDEO = Video(
     key="feed-0123456789ab",
@@ -35,6 +37,14 @@ def transcript(*texts: str, fingerprint: str = "f1") -> Transcript:
     return Transcript("en", 5.0 * len(texts), 4.0 * len(texts), segments, "demo-en", fingerprint)
 
 
+def keep(database: Database, video: Video, *texts: str, language: str = "en") -> None:
+    """Save a video and what is said in it, a sentence of 4 s every 5 s."""
+    said = dataclasses.replace(transcript(*texts, fingerprint=" ".join(texts)), language=language)
+    with database.writing() as connection:
+        catalogue.save_videos(connection, [video])
+        transcripts.save_transcript(connection, video.key, said)
+
+
 class WordEmbedder:
     """A real, tiny embedder: each text is the normalised sum of a fixed random vector for each word."""
 
@@ -47,6 +57,10 @@ class WordEmbedder:
         """Return vectors (texts, 16), and note the texts in `embedded`."""
         self.embedded.extend(texts)
         return np.array([self.query(text) for text in texts], np.float32).reshape(len(texts), self.dimensions)
+
+    def of(self, model: str) -> "WordEmbedder":
+        """Return that of another model."""
+        return WordEmbedder(model)
 
     def query(self, text: str) -> np.ndarray:
         """Return a vector (16) of length 1."""

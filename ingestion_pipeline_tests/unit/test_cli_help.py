@@ -8,14 +8,9 @@ from click.testing import CliRunner
 
 from ingestion_pipeline.cli import ingest
 
-NAMED = {"add", "db", "demo", "dev", "discover", "doctor", "export"} | {
-    "failures",
-    "remove",
-    "retry",
-    "run",
-    "search",
-    "serve",
-    "tune",
+NAMED = {
+    *("add", "db", "demo", "dev", "discover", "doctor", "export", "failures"),
+    *("mcp", "reembed", "remove", "retry", "run", "search", "serve", "tune"),
 }
 
 

@@ -30,21 +30,23 @@ def test_the_assets_are_these_in_this_order() -> None:
         "raw_audio": ["video_catalog"],
         "transcripts": ["raw_audio"],
         "segment_embeddings": ["transcripts"],
+        "search_index": ["segment_embeddings"],
     }
 
 
-@pytest.mark.parametrize("name", ["video_catalog", *STEPS])
+@pytest.mark.parametrize("name", ["video_catalog", *STEPS, "search_index"])
 def test_an_asset_is_described(name: str) -> None:
     spec = specs()[name]
     assert spec.description
-    assert spec.group_name in {"sources", "videos"}
+    assert spec.group_name in {"sources", "videos", "search"}
     assert spec.kinds
     assert spec.owners
 
 
 def test_the_jobs_are_these() -> None:
     repository = DEFINITIONS.get_repository_def()
-    named = {"ingest_video", "list_sources", "add_videos", "remove_videos", "delete_audio", "notify_failures"}
+    videos = {"ingest_video", "list_sources", "add_videos", "remove_videos", "delete_audio"}
+    named = {*videos, "notify_failures", "build_search_index"}
     assert set(repository.job_names) - {"__ASSET_JOB"} == named
     assert all(repository.get_job(name).description for name in named)
     job = repository.get_job("ingest_video")
@@ -58,6 +60,7 @@ def test_schedules_and_sensors_run_from_the_start() -> None:
     assert schedules == {
         "discover_sources": ("*/30 * * * *", "list_sources"),
         "sweep_audio": ("17 * * * *", "delete_audio"),
+        "nightly_search_index": ("0 4 * * *", "build_search_index"),
     }
     sensors = {sensor.name: sensor.minimum_interval_seconds for sensor in repository.sensor_defs}
     assert sensors == {"new_uploads": 30, "retry_due": 30, "orphans": 30, "failure_messages": 30}

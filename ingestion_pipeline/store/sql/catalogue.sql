@@ -54,6 +54,21 @@ on conflict (video) do update set removed_at = now()
 -- name: delete_video
 delete from videos where key = %s
 
+-- name: transcribed_videos
+select
+    v.key, v.source, v.extractor, v.source_id, v.media_url, v.page_url, v.title, v.channel, v.published_at,
+    v.duration_s, t.language, v.live_status
+from videos v
+join transcripts t on t.video = v.key
+where (%(source)s::text is null or v.source = %(source)s)
+    and (%(channel)s::text is null or v.channel = %(channel)s)
+    and (%(language)s::text is null or t.language = %(language)s)
+    and (%(video)s::text is null or v.key = %(video)s)
+    and (%(since)s::timestamptz is null or v.published_at >= %(since)s)
+    and (%(until)s::timestamptz is null or v.published_at < %(until)s)
+order by v.published_at desc nulls last, v.key
+limit %(limit)s offset %(offset)s
+
 -- name: source_state
 select config_hash, etag, last_modified, reconciled_at, channel_id from sources where name = %s
 

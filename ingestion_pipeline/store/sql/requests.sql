@@ -1,9 +1,8 @@
 -- name: new
 select v.key, v.title, v.channel, v.source, v.duration_s, null::timestamptz as retry_at
 from videos v
-left join embedded_videos e on e.video = v.key and e.model = (select id from embedding_models where name = %(model)s)
 left join failures f on f.video = v.key
-where e.video is null and f.video is null
+where f.video is null and not exists (select from embedded_videos e where e.video = v.key)
 order by coalesce(v.published_at, v.discovered_at) desc, v.key
 
 -- name: retries
