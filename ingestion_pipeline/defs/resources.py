@@ -159,6 +159,7 @@ def downloads_of(settings: Settings) -> Downloads:
         folder=str(settings.data_dir.resolve() / "audio"),
         max_audio_mb=settings.max_audio_mb,
         allow_private_addresses=settings.allow_private_addresses,
+        retention=settings.audio_retention,
         site_rate=settings.site_rate,
         site_pause_s=settings.site_pause_s,
         cookies_file=str(settings.cookies_file.resolve()) if settings.cookies_file else None,

@@ -46,7 +46,7 @@ class Project:
 
     def keys(self) -> list[str]:
         with self.database.connection() as connection:
-            return catalogue.videos_to_do(connection, "any", None)
+            return catalogue.videos_to_do(connection, "any")
 
     def partitions(self) -> set[str]:
         return set(self.instance.get_dynamic_partitions("videos"))

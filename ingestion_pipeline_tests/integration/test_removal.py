@@ -127,7 +127,7 @@ def listed(database: Database, site: Site) -> Callable[[], list[str]]:
 def test_no_listing_brings_it_back(library: Library, listed: Callable[[], list[str]]) -> None:
     assert listed() == ["one", "two"]
     with library.database.connection() as connection:
-        newest, _ = catalogue.videos_to_do(connection, "any", None)
+        newest, _ = catalogue.videos_to_do(connection, "any")
     library.remove(newest)
     assert listed() == []
     assert library.rows()["videos"] == 1
