@@ -38,6 +38,7 @@ TABLE: tuple[tuple[str, type[IngestionError], str], ...] = (
     (r"407 Proxy|Proxy Authentication", EnvironmentFault, "See PROXY."),
     (r"No space left|Disk quota exceeded", EnvironmentFault, "Free some space or set DATA_DIR to another disk."),
     (r"CERTIFICATE_VERIFY_FAILED", Transient, "Look at this machine's clock and certificates if it stays so."),
+    (r"connect to proxy", Transient, "See PROXY if it stays so."),
     (r"HTTP Error (404|410)", Permanent, LEAVE),
     (r"HTTP Error 451", Permanent, LEAVE),
     (r"HTTP Error 40[12]", NeedsAccess, ACCOUNT),

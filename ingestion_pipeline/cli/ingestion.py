@@ -103,18 +103,22 @@ def run(session: Session, videos: tuple[str, ...], limit: int | None, force: boo
 def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force: bool) -> list[Ingested]:
     """Ingest the videos of `keys`, or else at most `limit` of those to do; one that fails does not stop the others.
 
-    The other videos of a site that refuses are left for later, and all of them where this machine is at fault.
+    Unless they are named, videos of a site that is left alone are not begun; nor are those of a site that begins to
+    refuse, and none where something is wrong on this machine.
     """
     from ingestion_pipeline.models import embedding_name
     from ingestion_pipeline.politeness import host_of
     from ingestion_pipeline.store.catalogue import videos_to_do
+    from ingestion_pipeline.store.sites import blocked_hosts
 
     with session.dagster() as instance, session.database() as database:
         with database.connection() as connection:
             wanted = keys or videos_to_do(connection, embedding_name(session.settings), failed=force)
+            refusing = set() if keys else set(blocked_hosts(connection))
+        for host in sorted(refusing):
+            _tell(f"{host} is left alone for now: its videos are left for later")
         most = len(wanted) if keys or limit is None else min(limit, len(wanted))
         fared: list[Ingested] = []
-        refusing: set[str] = set()
         for video in list(_videos(database, wanted)) if keys else _videos(database, wanted):
             host = host_of(video.media_url)
             if host in refusing:

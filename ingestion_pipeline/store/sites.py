@@ -28,6 +28,11 @@ def blocked(connection: Connection, host: str) -> Blocked | None:
         return cursor.execute(_SQL["blocked"], (host,)).fetchone()
 
 
+def blocked_hosts(connection: Connection) -> list[str]:
+    """Return the hosts that are left alone now."""
+    return [host for (host,) in connection.execute(_SQL["blocked_hosts"])]
+
+
 def block(connection: Connection, host: str, until: datetime, reason: str) -> None:
     """Leave a host alone until then; a longer block stays. Who waits for a turn loses it."""
     connection.execute(_SQL["block"], {"host": host, "until": until, "reason": reason})

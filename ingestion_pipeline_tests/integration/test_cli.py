@@ -122,13 +122,18 @@ def test_the_password_of_an_unreachable_database_is_in_no_error(here: Installati
     assert "hunter2" not in here.run("run").stderr
 
 
-def test_the_password_of_the_database_is_in_no_record_of_dagster(
-    here: Installation, database: Database, site: Site
-) -> None:
+def test_passwords_are_in_no_record_of_dagster(here: Installation, database: Database, site: Site) -> None:
     """Not in the configuration of a run, in its job, or in its failure: all of them show in the UI."""
-    here.environment["DATABASE_URL"] = database.url.replace("@", ":hunter2@")
-    here.list_sources(f"name: bad, url: '{site.add('/bad.opus', b'this is not audio', 'audio/ogg')}'")
+    url = site.add("/bad.opus", b"this is not audio", "audio/ogg")
+    site.pages[url] = site.pages["/bad.opus"]  # as its own proxy, the site is asked for the whole address
+    here.environment |= {
+        "DATABASE_URL": database.url.replace("@", ":hunter2@"),
+        "PROXY": site.url.replace("//", "//me:hunter2@"),
+        "NOTIFY_URLS": "json://me:hunter2@127.0.0.1:1",
+    }
+    here.list_sources(f"name: bad, url: '{url}'")
     assert here.run("run").returncode == 1
+    assert "Proxy-Authorization" in site.headers[-1]
     records = records_of_dagster(database)
     assert "is text, not audio" in records
     assert '"DATABASE_URL"' in records.replace("\\", "")

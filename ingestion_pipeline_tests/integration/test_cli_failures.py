@@ -138,11 +138,11 @@ def test_a_run_leaves_a_site_that_refuses_and_is_not_starved_by_what_failed(
         assert f"failed: {gone[0].key}" in done.stderr
         assert done.stderr.count("refuses: its other videos are left for later") == 1
         assert len(site.requests) == 1
-        fared = here.json("run", "--limit", "2")
-        assert [(one["video"], one["kind"]) for one in fared] == [
-            (refused[1].key, "breaker"),
-            (gone[1].key, "permanent"),
-        ]
+        fared = here.json("run", "--limit", "1")
+        assert [(one["video"], one["kind"]) for one in fared] == [(gone[1].key, "permanent")]
+        (named,) = here.json("run", refused[2].key)
+        assert (named["failure"], named["kind"]) == (None, "breaker")
+        assert "is left alone until" in named["waits"]
         assert len(site.requests) == 1
 
 

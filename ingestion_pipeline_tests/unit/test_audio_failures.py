@@ -58,6 +58,7 @@ TEXTS: dict[type[IngestionError], list[str]] = {
         "[youtube] x: Requested format is not available. Use --list-formats for a list of available formats",
         "[generic] Unable to download webpage: [SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred",
         "[generic] Unable to download webpage: Remote end closed connection without response (caused by x)",
+        "[generic] Unable to download webpage: ('Unable to connect to proxy', NewConnectionError('Refused'))",
         "The downloaded file is empty",
         "fragment 3 not found, unable to continue",
         "content too short (expected 3145728 bytes and served 2097152)",

@@ -9,6 +9,9 @@ returning extract(epoch from next_request_at - %(every)s - clock_timestamp())::f
 -- name: blocked
 select blocked_until, reason from sites where host = %s and blocked_until > clock_timestamp()
 
+-- name: blocked_hosts
+select host from sites where blocked_until > clock_timestamp() order by host
+
 -- name: block
 insert into sites as site (host, next_request_at, blocked_until, reason)
 values (%(host)s, %(until)s, %(until)s, %(reason)s)
