@@ -21,7 +21,7 @@ from .report import machine_lines, table
 from .searching import Question, compared
 from .sentences import question, sentence
 from .vectors import PASSAGES, Vectors, passage_vectors, perturbed, question_vectors
-from .writing import new_database, rows_a_second, size_mb, temporary_server
+from .writing import database_mb, new_database, rows_a_second, size_mb, temporary_server
 
 SIZES = "30000,100000,300000"
 MILLION = 1_000_000
@@ -31,7 +31,8 @@ _ROWS = {
     "table of passages, MB": "passages_mb",
     "index of words, MB": "words_mb",
     "index of vectors, MB": "index_mb",
-    "build of that index, s": "build_s",
+    "whole database, MB": "database_mb",
+    "build of the index of vectors, s": "build_s",
     "exact scan, p50 ms": "exact scan",
     "search by the index, p50 ms": "index",
     "text search, p50 ms": "text",
@@ -75,6 +76,7 @@ def measured(
     index = indexed(database)
     figures |= {"index_mb": index["size_mb"], "build_s": index["build_s"], "vectors_mb": index["table_mb"]}
     figures |= {"passages_mb": size_mb(database, "passages"), "words_mb": size_mb(database, "passages_words")}
+    figures |= {"database_mb": database_mb(database)}
     plain = (row for row in compared(database, questions) if not row["filtered"])
     return figures | {str(row["way"]): float(str(row["p50_ms"])) for row in plain}
 
@@ -92,8 +94,12 @@ def growth_table(points: Mapping[int, Point]) -> list[str]:
     rows = []
     for label, name in _ROWS.items():
         values = [points[size][name] for size in sizes]
-        rows.append([label, *(f"{value:.4g}" for value in [*values, carried_on(sizes, values, MILLION)])])
+        rows.append([label, *map(_shown, [*values, carried_on(sizes, values, MILLION)])])
     return list(table(head, rows))
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _lines(kept: Mapping[str, Any]) -> Iterator[str]:

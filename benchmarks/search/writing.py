@@ -65,5 +65,12 @@ def size_mb(database: Database, relation: str) -> float:
     return float(size) / 1e6
 
 
+def database_mb(database: Database) -> float:
+    """Return the size of all tables and indexes together (10⁶ bytes)."""
+    with database.connection() as connection:
+        [size] = connection.execute("select pg_database_size(current_database())").fetchone() or (0,)
+    return float(size) / 1e6
+
+
 def _quiet(line: str) -> None:
     """Say nothing of a video that is done."""
