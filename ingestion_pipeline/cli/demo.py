@@ -1,6 +1,9 @@
 """`ingest demo`: the whole way on a podcast of our own, without a download."""
 
 import json
+import os
+import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,9 +59,16 @@ def demo(session: Session) -> None:
         with demo_session.server(), demo_session.model_server_ended():
             ingested = ingested_episodes(demo_session)
             found = [answered(demo_session, question) for question in QUESTIONS]
-    click.echo(NEXT.format(env=folder / ".env"))
+    click.echo(NEXT.format(ingest=command(), env=folder / ".env"))
     click.echo(f"demo: episodes={NEWEST} ingested={len(ingested)} searches={len(QUESTIONS)} found={sum(found)}")
     sys.exit(0 if len(ingested) == NEWEST and all(found) else 1)
+
+
+def command() -> str:
+    """Return how `ingest` is called from here: by its path where the virtual environment is not activated."""
+    return (
+        "ingest" if shutil.which("ingest") else shlex.quote(os.path.relpath(Path(sys.executable).with_name("ingest")))
+    )
 
 
 def demo_session_in(folder: Path, feed: str) -> Session:
@@ -137,10 +147,10 @@ def _is_moment(hit: Hit, question: Question) -> bool:
 
 NEXT = """
 Try next:
-  ingest --env {env} search "the storm at the lighthouse"
-  ingest --env {env} search "golden clock" --json
-  ingest --env {env} dev
-  cp .env.example .env && cp sources.example.yaml sources.yaml && ingest doctor
+  {ingest} --env {env} search "the storm at the lighthouse"
+  {ingest} --env {env} search "golden clock" --json
+  {ingest} --env {env} dev
+  cp .env.example .env && cp sources.example.yaml sources.yaml && {ingest} doctor
 """
 
 COMMANDS = (demo,)
