@@ -3,8 +3,9 @@
 import dagster as dg
 
 from .defs.assets import raw_audio, segment_embeddings, transcripts, video_catalog
+from .defs.checks import CHECKS
 from .defs.progress import progress_lines
-from .defs.resources import Catalogue, Downloads, Embeddings, Mode, Store, whisper_of
+from .defs.resources import Catalogue, Downloads, Embeddings, Mode, Store, quality_of, whisper_of
 from .settings import Settings, load_settings
 
 ingest_video = dg.define_asset_job(
@@ -25,6 +26,7 @@ def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server")
     """
     return dg.Definitions(
         assets=[video_catalog, raw_audio, transcripts, segment_embeddings],
+        asset_checks=CHECKS,
         jobs=[ingest_video, list_sources],
         executor=dg.in_process_executor,
         loggers={"console": progress_lines},
@@ -38,6 +40,7 @@ def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server")
                 max_audio_mb=settings.max_audio_mb,
                 allow_private_addresses=settings.allow_private_addresses,
             ),
+            "quality": quality_of(settings),
             "whisper": whisper_of(settings, mode),
             "embeddings": Embeddings(model=settings.embedding_model),
         },

@@ -26,6 +26,12 @@ def link_to(video: Video, seconds: float) -> str:
     return f"{page}#t={int(seconds)}"
 
 
+def clock(seconds: float) -> str:
+    """Return a time as a player shows it."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
 def _hit(found: Found, scores: Sequence[float]) -> Hit:
     _, sentence = max(zip(scores, found.segments, strict=True), key=_score)
     return Hit(found.video, found.passage, sentence, found.similarity, link_to(found.video, sentence.start))

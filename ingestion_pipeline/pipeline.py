@@ -4,10 +4,11 @@ A step holds its video alone while it works, and writes its result in one transa
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+from . import quality
 from .audio.download import LOCAL
 from .audio.files import unchanged
 from .embedding import passages as passage_rule
@@ -19,6 +20,10 @@ from .store import catalogue, embeddings, transcripts
 from .store.database import Database
 
 Log = Callable[[str], None]
+_POOR_TRANSCRIPT = (
+    "Materialize transcripts with force, perhaps with another WHISPER_MODEL, or segment_embeddings with force to take "
+    "the text as it is."
+)
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,15 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Transcribed:
-    """The transcript of a video; `recognition` is how it was made now, None where there was nothing to do."""
+    """The transcript of a video; `recognition` is how it was made now, None where there was nothing to do.
+
+    `findings` are those of its quality.
+    """
 
     video: Video
     transcript: Transcript
     recognition: Recognition | None
+    findings: Sequence[quality.Finding]
 
     @property
     def changed(self) -> bool:
@@ -72,40 +81,67 @@ def fetch(
 
 
 def transcribe(
-    database: Database, key: str, recogniser: Recogniser, workers: int | None, *, force: bool = False, log: Log
+    database: Database,
+    key: str,
+    recogniser: Recogniser,
+    workers: int | None,
+    limits: quality.Limits = quality.DEFAULTS,
+    *,
+    force: bool = False,
+    log: Log,
 ) -> Transcribed:
     """Transcribe the audio of a video; at most `workers` videos at once, None where the recogniser sees to that."""
     with database.only_run_of(key):
         with database.connection() as connection:
             video, audio = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
             known = transcripts.fingerprint_of(connection, key)
-            language = video.language or (audio.language if audio else None)
+            language = quality.expected_language(video, audio)
             if audio and known == recogniser.fingerprint(audio, language) and not force:
                 log("unchanged: same audio, model and parameters")
-                return Transcribed(video, transcripts.transcript_of(connection, key), None)
+                known_transcript = transcripts.transcript_of(connection, key)
+                findings = quality.of_transcript(known_transcript, language, limits)
+                return Transcribed(video, known_transcript, None, findings)
         if audio is None or not audio.path.exists():
             raise Permanent(f"The audio of video {key} is not there.", "Materialize its raw_audio again.")
         with database.recognising(workers) if workers else nullcontext():
             recognition = recogniser.transcribe(key, audio, language, log)
         with database.writing() as connection:
             transcripts.save_transcript(connection, key, recognition.transcript)
-        return Transcribed(video, recognition.transcript, recognition)
+        findings = quality.of_transcript(recognition.transcript, language, limits)
+        return Transcribed(video, recognition.transcript, recognition, findings)
 
 
-def embed(database: Database, key: str, embedder: Embedder, *, force: bool = False, log: Log) -> Embedded:
-    """Embed the passages of a video whose text is new."""
+def embed(
+    database: Database,
+    key: str,
+    embedder: Embedder,
+    limits: quality.Limits = quality.DEFAULTS,
+    *,
+    force: bool = False,
+    log: Log,
+) -> Embedded:
+    """Embed the passages of a video whose text is new; raise `LowQuality` for a text that is not worth it.
+
+    With `force` it is embedded as it is.
+    """
     with database.only_run_of(key):
         with database.connection() as connection:
-            video = catalogue.video_of(connection, key)
-            passages = passage_rule.passages_of(transcripts.transcript_of(connection, key).segments)
+            video, audio = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
+            transcript = transcripts.transcript_of(connection, key)
+            passages = passage_rule.passages_of(transcript.segments)
             fingerprint = _digest(passage_rule.RULE, passages)
             known = embeddings.embedded_as(connection, embedder.model, key)
             hashes = {} if force else embeddings.stored_hashes(connection, embedder.model, key)
         if known and known.fingerprint == fingerprint and not force:
             log("unchanged: same transcript, passage rule and model")
             return Embedded(video, len(passages), 0, known.dimensions, fingerprint)
+        if not force:
+            findings = quality.of_transcript(transcript, quality.expected_language(video, audio), limits)
+            quality.require(f"The transcript of video {key}", findings, _POOR_TRANSCRIPT)
         new = [index for index, passage in enumerate(passages) if hashes.get(index) != embeddings.text_hash(passage)]
         vectors = embedder.documents([passages[index].text for index in new])
+        findings = quality.of_vectors(quality.figures_of(vectors), len(new), embedder.dimensions)
+        quality.require(f"What {embedder.model} gives for video {key}", findings, "Give another EMBEDDING_MODEL.")
         with database.writing() as connection:
             model = embeddings.model_id(connection, embedder.model, embedder.dimensions)
             rows = dict(zip(new, vectors, strict=True))

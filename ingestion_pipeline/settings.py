@@ -33,6 +33,7 @@ def _postgres_address(url: str) -> str:
 
 
 Workers = Annotated[int, Field(ge=1, le=128)]
+Share = Annotated[float, Field(ge=0, le=1)]
 PostgresAddress = Annotated[str, AfterValidator(_postgres_address)]
 
 
@@ -76,6 +77,11 @@ class Settings(BaseSettings):
     model_server_idle_s: Annotated[float, Field(gt=0)] = Field(
         600.0, description="after this quiet time (s) the model server ends and gives its memory back"
     )
+    check_speech_covered: Share = Field(0.5, description="share of the speech that has a text; less warns")
+    check_repetition: Share = Field(0.1, description="share of words where the text repeats itself; more warns")
+    check_words_per_second: Annotated[float, Field(gt=0)] = Field(5.0, description="a faster transcript warns")
+    check_left_out: Share = Field(0.1, description="share of the speech that may stay unrecognised without a warning")
+    check_length: Share = Field(0.1, description="how far (share) the audio's length may be from what the site said")
     max_audio_mb: Annotated[int, Field(ge=1)] = Field(2048, description="larger downloads are refused, in MB")
     allow_private_addresses: bool = Field(
         default=False, description="whether links into the own network (loopback, 10.0.0.0/8, ...) are followed"

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from ingestion_pipeline.demo import EPISODES
+from ingestion_pipeline.moments import clock
 from ingestion_pipeline.records import Hit, Video
 from ingestion_pipeline.store.database import Database
 
 from .ingestion import Ingested, ingest_videos, list_sources
-from .reading import clock
 from .session import Session
 
 NEWEST = 5

@@ -12,7 +12,8 @@ from ingestion_pipeline.errors import IngestionError
 from ingestion_pipeline.sources.config import read_sources
 from ingestion_pipeline.store import catalogue as catalogue_table
 
-from .resources import Catalogue, Downloads, Embeddings, Store, Whisper
+from .metadata import about, preview, quality_note, source_metadata, tag_run
+from .resources import Catalogue, Downloads, Embeddings, Quality, Store, Whisper
 
 videos = dg.DynamicPartitionsDefinition(name="videos")
 _OWNERS = ["team:ingestion"]
@@ -26,9 +27,18 @@ class VideoConfig(dg.Config):
 
 @dg.asset(group_name="sources", kinds={"yaml", "postgres"}, owners=_OWNERS)
 def video_catalog(
-    context: dg.AssetExecutionContext, catalogue: Catalogue, store: Store, downloads: Downloads
+    context: dg.AssetExecutionContext,
+    catalogue: Catalogue,
+    store: Store,
+    downloads: Downloads,
+    embeddings: Embeddings,
 ) -> dg.MaterializeResult[None]:
-    """Which videos there are: every source of sources.yaml, listed without a download; a new video is a partition."""
+    """Which videos there are.
+
+    Every source of `sources.yaml` is listed, without a download; a new video becomes a partition of the assets below.
+    The table shows how each source stands: how many videos were found, are done, failed, wait until they are due, or
+    cannot be fetched because their site refuses this machine.
+    """
     with readable_failures():
         found = discovery.discover(
             store.database,
@@ -40,6 +50,7 @@ def video_catalog(
     # All of them: what an earlier listing saved before it was killed is not new any more.
     with store.database.connection() as connection:
         context.instance.add_dynamic_partitions(str(videos.name), catalogue_table.all_keys(connection))
+        sources = catalogue_table.source_counts(connection, embeddings.model)
     return dg.MaterializeResult(
         metadata={
             "listed": found.listed,
@@ -47,6 +58,7 @@ def video_catalog(
             "waiting": found.waiting,
             "faults": dg.MetadataValue.md("\n".join(f"- {fault}" for fault in found.faults) or "none"),
             "failed_sources": found.failed_sources,
+            **source_metadata(sources),
         },
         # Constant: what a listing changes concerns new partitions only, the old ones stay up to date.
         data_version=dg.DataVersion("listing"),
@@ -57,16 +69,20 @@ def video_catalog(
 def raw_audio(
     context: dg.AssetExecutionContext, config: VideoConfig, store: Store, downloads: Downloads
 ) -> dg.MaterializeResult[None]:
-    """The best original-language audio track of a video, as it comes from the site."""
+    """The sound of a video: the best track in its original language, as the site serves it.
+
+    It is not downloaded again while its file is there. Why a video is missing here, and when it is tried again, stands
+    on the page of its partition, under *View all historical events*, and in `ingest failures`.
+    """
     with readable_failures():
+        tag_run(context, store.database)
         fetched = pipeline.fetch(
             store.database, context.partition_key, downloads.fetch, force=config.force, log=context.log.info
         )
     audio = fetched.audio
     return dg.MaterializeResult(
         metadata={
-            "title": fetched.video.title,
-            "link": dg.MetadataValue.url(fetched.video.page_url),
+            **about(fetched.video),
             "path": dg.MetadataValue.path(str(audio.path)),
             "bytes": audio.size,
             "seconds": round(audio.duration_s, 2),
@@ -80,15 +96,25 @@ def raw_audio(
 
 @dg.asset(partitions_def=videos, deps=[raw_audio], group_name="videos", kinds={"whisper"}, owners=_OWNERS)
 def transcripts(
-    context: dg.AssetExecutionContext, config: VideoConfig, store: Store, whisper: dg.ResourceParam[Whisper]
+    context: dg.AssetExecutionContext,
+    config: VideoConfig,
+    store: Store,
+    quality: Quality,
+    whisper: dg.ResourceParam[Whisper],
 ) -> dg.MaterializeResult[None]:
-    """What is said in a video, in segments with times."""
+    """What is said in a video: sentences with their times, and the language.
+
+    `quality` sums up the checks. Where it says *not embedded*, the text is not fit for a search; with "force" in the
+    run config this step transcribes again.
+    """
     with readable_failures():
+        tag_run(context, store.database)
         transcribed = pipeline.transcribe(
             store.database,
             context.partition_key,
             whisper.recogniser(),
             whisper.runs_at_once,
+            quality.limits,
             force=config.force,
             log=context.log.info,
         )
@@ -97,7 +123,8 @@ def transcripts(
     speed = {"rtfx": transcript.duration_s / made.work_s, **made.usage} if made else {}
     return dg.MaterializeResult(
         metadata={
-            "title": transcribed.video.title,
+            **about(transcribed.video),
+            "quality": quality_note(transcribed.findings),
             "language": transcript.language,
             "model": transcript.model,
             "segments": len(transcript.segments),
@@ -106,7 +133,7 @@ def transcripts(
             "speech_seconds": round(transcript.speech_s, 2),
             "left_out_seconds": round(transcript.left_out_s, 2),
             "chunks_decoded_again": transcript.decoded_again,
-            "preview": dg.MetadataValue.md(preview(transcript.text)),
+            "preview": dg.MetadataValue.md(preview(transcribed.video, transcript)),
             "changed": transcribed.changed,
             **{name: round(value, 2) for name, value in speed.items()},
         },
@@ -125,21 +152,28 @@ def segment_embeddings(
     context: dg.AssetExecutionContext,
     config: VideoConfig,
     store: Store,
+    quality: Quality,
     whisper: dg.ResourceParam[Whisper],
     embeddings: Embeddings,
 ) -> dg.MaterializeResult[None]:
-    """The passages of a transcript as vectors, ready to be searched."""
+    """The passages of a transcript, 30 to 60 s each, as vectors: from here on `ingest search` finds the video.
+
+    Only passages whose text is new are embedded. A transcript that is not fit for a search is refused; with "force" in
+    the run config it is taken as it is.
+    """
     with readable_failures():
+        tag_run(context, store.database)
         embedded = pipeline.embed(
             store.database,
             context.partition_key,
             embeddings.embedder(whisper),
+            quality.limits,
             force=config.force,
             log=context.log.info,
         )
     return dg.MaterializeResult(
         metadata={
-            "title": embedded.video.title,
+            **about(embedded.video),
             "model": embeddings.model,
             "passages": embedded.passages,
             "dimensions": embedded.dimensions,
@@ -161,9 +195,3 @@ def readable_failures() -> Iterator[None]:
             metadata={"kind": error.kind, "what": error.what, "remedy": error.remedy or "none"},
             allow_retries=False,
         ) from error
-
-
-def preview(text: str, most: int = 600) -> str:
-    """Return the beginning of a transcript, quoted for Markdown."""
-    short = text if len(text) <= most else f"{text[:most].rsplit(' ', 1)[0]} …"
-    return f"> {short}" if short else "no speech"

@@ -23,6 +23,19 @@ class SourceState:
     last_modified: str | None = None
 
 
+@dataclass(frozen=True)
+class SourceCounts:
+    """How many videos of a source were found, are embedded, failed, wait, or lie on a blocked site."""
+
+    source: str
+    found: int
+    done: int
+    failed: int
+    waits: int
+    blocked: int
+    error: str | None
+
+
 def unknown_videos(connection: Connection, videos: Sequence[Video]) -> list[Video]:
     """Return those that the catalogue does not hold, in the same order."""
     keys = [video.key for video in videos]
@@ -65,3 +78,9 @@ def source_state(connection: Connection, name: str) -> SourceState | None:
 def save_source_state(connection: Connection, name: str, state: SourceState) -> None:
     """Keep how a source stands now."""
     connection.execute(_SQL["save_source_state"], {"name": name, **asdict(state)})
+
+
+def source_counts(connection: Connection, embedding_model: str) -> list[SourceCounts]:
+    """Return how each source stands; what is done is embedded by this model."""
+    with connection.cursor(row_factory=class_row(SourceCounts)) as cursor:
+        return cursor.execute(_SQL["source_counts"], {"model": embedding_model}).fetchall()

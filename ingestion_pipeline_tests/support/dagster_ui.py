@@ -1,10 +1,16 @@
 """The Dagster UI as its own pages use it: GraphQL over HTTP."""
 
 import json
+import signal
+import socket
+import subprocess
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from ingestion_pipeline_tests.support.installation import Installation
 
 BACKFILL = """
 mutation ($backfillParams: LaunchBackfillParams!) {
@@ -36,6 +42,7 @@ RUN = """
 query ($runId: ID!) {
   runOrError(runId: $runId) { __typename ... on Run { status repositoryOrigin { repositoryLocationName } } }
 }"""
+PARTITIONS = "query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode { partitionKeys } } }"
 RUNS = "{ runsOrError { ... on Runs { results { runId status jobName } } } }"
 LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename } } } } }"""
@@ -79,6 +86,10 @@ class DagsterUI:
         new = launched["run"]["runId"]
         return self.wait_for(lambda: str(self.ask(RUN, runId=new)["runOrError"]["status"]), {"SUCCESS", "FAILURE"})
 
+    def partitions(self, asset: str) -> list[str]:
+        """Return the keys of an asset's partitions."""
+        return list(self.ask(PARTITIONS, key={"path": [asset]})["assetNodeOrError"]["partitionKeys"])
+
     def runs(self) -> list[dict[str, str]]:
         """Return all runs, newest first."""
         return list(self.ask(RUNS)["runsOrError"]["results"])
@@ -95,3 +106,15 @@ class DagsterUI:
     def _location(self) -> str:
         entries = self.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
         return (entries[0]["locationOrLoadError"] or {"__typename": ""})["__typename"] if entries else ""
+
+
+@contextmanager
+def dev(
+    installation: Installation, hangup: signal.Handlers = signal.SIG_DFL
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start `ingest dev` on a free port; give its process and the address that it prints once it serves."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with installation.start("dev", "--port", str(port), hangup=hangup) as process:
+        assert process.stdout is not None
+        yield process, next(line.split()[2] for line in process.stdout if line.startswith("Dagster UI: "))

@@ -35,3 +35,16 @@ delete from embedded_videos where video = %(video)s and fingerprint <> %(fingerp
 insert into embedded_videos (model, video, fingerprint)
 values (%(model)s, %(video)s, %(fingerprint)s)
 on conflict (model, video) do update set fingerprint = excluded.fingerprint, embedded_at = now()
+
+-- name: figures
+select
+    count(*),
+    coalesce(max(vector_dims(e.embedding)), 0),
+    coalesce(min(l2_norm(e.embedding)), 1),
+    coalesce(max(l2_norm(e.embedding)), 1)
+from embeddings e
+join embedding_models m on m.id = e.model
+where m.name = %(model)s and e.video = %(video)s
+
+-- name: passages_stored
+select count(*) from passages where video = %s
