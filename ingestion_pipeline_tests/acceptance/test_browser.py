@@ -43,12 +43,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
             ui = DagsterUI(address)
             ui.wait_until_loaded()
             installation.json("discover")
-            keys = ui.partitions("raw_audio")
-            ui.backfill(STEPS, keys)
+            ui.backfill(STEPS, ui.partitions("raw_audio"))
             installation.json("discover")
-            done, failed = (next(key for key in keys if key.endswith(name)) for name in ("talk", "gone"))
+            keys = installation.keys()
             with browser(address, pictures) as opened:
-                yield Seen(opened, ui, done, failed)
+                yield Seen(opened, ui, keys["talk"], keys["gone"])
             process.send_signal(signal.SIGINT)
 
 
@@ -81,8 +80,8 @@ def test_a_failed_video_says_why(seen: Seen) -> None:
 
 
 def test_its_run_names_the_video_and_the_reason(seen: Seen) -> None:
-    run = next(run["runId"] for run in seen.ui.runs() if run["status"] == "FAILURE")
-    seen.browser.open(f"/runs/{run}", "has been removed by the uploader")
+    (run,) = seen.ui.runs_of(seen.failed)
+    seen.browser.open(f"/runs/{run['runId']}", "has been removed by the uploader")
     seen.browser.show("failed-run")
 
 

@@ -43,7 +43,26 @@ query ($runId: ID!) {
   runOrError(runId: $runId) { __typename ... on Run { status repositoryOrigin { repositoryLocationName } } }
 }"""
 PARTITIONS = "query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode { partitionKeys } } }"
-RUNS = "{ runsOrError { ... on Runs { results { runId status jobName } } } }"
+OBSERVATIONS = """
+query ($key: AssetKeyInput!, $partition: String!) {
+  assetOrError(assetKey: $key) {
+    ... on Asset {
+      assetEventHistory(partitions: [$partition], limit: 10, eventTypeSelectors: [OBSERVATION]) {
+        results {
+          ... on ObservationEvent {
+            description
+            metadataEntries {
+              label
+              ... on TextMetadataEntry { text }
+              ... on IntMetadataEntry { intRepr }
+            }
+          }
+        }
+      }
+    }
+  }
+}"""
+RUNS = "{ runsOrError { ... on Runs { results { runId status jobName tags { key value } } } } }"
 LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename } } } } }"""
 
@@ -79,9 +98,9 @@ class DagsterUI:
         ended = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
         return self.wait_for(status, ended)
 
-    def execute_again(self, run: str) -> str:
-        """Execute a run again as the button of its page does; return the last status of the new run."""
-        params = {"parentRunId": run, "strategy": "ALL_STEPS"}
+    def execute_again(self, run: str, strategy: str = "ALL_STEPS") -> str:
+        """Execute a run again as the buttons of its page do; return the last status of the new run."""
+        params = {"parentRunId": run, "strategy": strategy}
         launched = self.ask(REEXECUTE, reexecutionParams=params)["launchRunReexecution"]
         new = launched["run"]["runId"]
         return self.wait_for(lambda: str(self.ask(RUN, runId=new)["runOrError"]["status"]), {"SUCCESS", "FAILURE"})
@@ -90,9 +109,20 @@ class DagsterUI:
         """Return the keys of an asset's partitions."""
         return list(self.ask(PARTITIONS, key={"path": [asset]})["assetNodeOrError"]["partitionKeys"])
 
-    def runs(self) -> list[dict[str, str]]:
+    def observations(self, asset: str, partition: str) -> list[str]:
+        """Return what a partition's page says of it that is no materialization, newest first, as text."""
+        asked = {"key": {"path": [asset]}, "partition": partition}
+        found = self.ask(OBSERVATIONS, **asked)["assetOrError"]["assetEventHistory"]["results"]
+        return [json.dumps(one) for one in found]
+
+    def runs(self) -> list[dict[str, Any]]:
         """Return all runs, newest first."""
         return list(self.ask(RUNS)["runsOrError"]["results"])
+
+    def runs_of(self, partition: str) -> list[dict[str, Any]]:
+        """Return the runs of a partition, newest first."""
+        tag = {"key": "dagster/partition", "value": partition}
+        return [run for run in self.runs() if tag in run["tags"]]
 
     @staticmethod
     def wait_for(state: Callable[[], str], ends: set[str], patience_s: float = 600) -> str:
