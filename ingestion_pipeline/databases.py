@@ -31,8 +31,10 @@ def dagster_database_url(settings: Settings) -> str:
 
 def child_environment(settings: Settings) -> dict[str, str]:
     """Return the variables with which Dagster and its runs find what this process found, wherever they start."""
+    cookies = {"COOKIES_FILE": str(settings.cookies_file.resolve())} if settings.cookies_file else {}
     return {
         **settings.environment(),
+        **cookies,
         NO_MORE_SETTINGS: os.devnull,
         "DATA_DIR": str(settings.data_dir.resolve()),
         "SOURCES_FILE": str(settings.sources_file.resolve()),

@@ -4,8 +4,9 @@ import dagster as dg
 
 from .defs.assets import raw_audio, segment_embeddings, transcripts, video_catalog
 from .defs.checks import CHECKS
+from .defs.notification import Messages, failure_messages, notify_failures
 from .defs.progress import progress_lines
-from .defs.resources import Catalogue, Downloads, Embeddings, Mode, Store, quality_of, whisper_of
+from .defs.resources import Catalogue, Embeddings, Mode, Store, downloads_of, quality_of, whisper_of
 from .settings import Settings, load_settings
 
 ingest_video = dg.define_asset_job(
@@ -27,22 +28,20 @@ def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server")
     return dg.Definitions(
         assets=[video_catalog, raw_audio, transcripts, segment_embeddings],
         asset_checks=CHECKS,
-        jobs=[ingest_video, list_sources],
+        jobs=[ingest_video, list_sources, notify_failures],
+        sensors=[failure_messages],
         executor=dg.in_process_executor,
         loggers={"console": progress_lines},
         resources={
-            "store": Store(url=url, writers=settings.db_workers),
+            "store": Store(url=url, writers=settings.db_workers, retry_after_s=settings.retry_after_s),
             "catalogue": Catalogue(
                 sources_file=str(settings.sources_file.resolve()), ingestion_limit=settings.ingestion_limit
             ),
-            "downloads": Downloads(
-                folder=str(settings.data_dir.resolve() / "audio"),
-                max_audio_mb=settings.max_audio_mb,
-                allow_private_addresses=settings.allow_private_addresses,
-            ),
+            "downloads": downloads_of(settings),
             "quality": quality_of(settings),
             "whisper": whisper_of(settings, mode),
             "embeddings": Embeddings(model=settings.embedding_model),
+            "messages": Messages(urls=dg.EnvVar("NOTIFY_URLS") if settings.notify_urls else None),
         },
     )
 

@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from .audio.ytdlp import DIRECT, Access
 from .errors import IngestionError, PrivateAddress
+from .politeness import POLITE, Politeness
 from .records import Video
 from .sources.config import Source
 from .sources.feeds import FeedState
@@ -30,6 +32,8 @@ def discover(
     *,
     limit: int | None = None,
     allow_private: bool = False,
+    access: Access = DIRECT,
+    politeness: Politeness = POLITE,
     log: Callable[[str], None],
 ) -> Discovery:
     """List each source and save its videos; of those that are new at most `limit`, the rest is left for next time."""
@@ -37,7 +41,8 @@ def discover(
     for source in sources:
         try:
             room = None if limit is None else limit - len(found.new)
-            _discover_source(database, source, found, room, allow_private=allow_private, log=log)
+            with politeness.listing(database, source.name, source.feed or source.url or ""):
+                _discover_source(database, source, found, room, allow_private=allow_private, access=access, log=log)
         except IngestionError as error:
             if isinstance(error, PrivateAddress):
                 error = PrivateAddress(f"Source {source.name}: {error.what}", error.remedy)
@@ -54,6 +59,7 @@ def _discover_source(
     room: int | None,
     *,
     allow_private: bool,
+    access: Access,
     log: Callable[[str], None],
 ) -> None:
     config_hash = hashlib.sha256(repr(source).encode()).hexdigest()[:16]
@@ -61,7 +67,7 @@ def _discover_source(
         state = catalogue.source_state(connection, source.name)
     same = state is not None and state.config_hash == config_hash
     known = FeedState(state.etag, state.last_modified) if state and same else FeedState()
-    listing = list_source(source, known, on_warning=log, allow_private=allow_private)
+    listing = list_source(source, known, on_warning=log, allow_private=allow_private, access=access)
     new, waiting = _saved(database, source.name, listing, config_hash, room)
     found.listed += len(listing.videos)
     found.new.extend(new)

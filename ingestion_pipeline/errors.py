@@ -1,5 +1,7 @@
 """All errors of the project: each says what happened, to which video or thing, and what to do, in one line."""
 
+from datetime import datetime
+
 
 class IngestionError(Exception):
     """What a person can act on; `remedy` says how."""
@@ -53,10 +55,18 @@ class SourceFault(IngestionError):
     kind = "source"
 
 
+class SourceRefused(SourceFault):
+    """The site of a source refuses this machine, as in `Breaker`."""
+
+
 class Breaker(IngestionError):
-    """The site refuses this machine: nothing more should be asked of it for a while."""
+    """The site refuses this machine: nothing more should be asked of it for a while, or before `until`."""
 
     kind = "breaker"
+
+    def __init__(self, what: str, remedy: str = "", until: datetime | None = None) -> None:
+        super().__init__(what, remedy)
+        self.until = until
 
 
 class Transient(IngestionError):
@@ -74,9 +84,13 @@ class ModelServerLeaves(Transient):
 
 
 class Deferred(IngestionError):
-    """The video is not there yet: upcoming, live, or just ended."""
+    """The video is not there yet: upcoming, live, or just ended; `due` is when it will be, where the site says so."""
 
     kind = "deferred"
+
+    def __init__(self, what: str, remedy: str = "", due: datetime | None = None) -> None:
+        super().__init__(what, remedy)
+        self.due = due
 
 
 class NeedsAccess(IngestionError):

@@ -14,7 +14,9 @@ from .audio.files import unchanged
 from .embedding import passages as passage_rule
 from .embedding.embedder import Embedder
 from .errors import Permanent
+from .politeness import Politeness
 from .records import Audio, Transcript, Video
+from .retries import tried_again
 from .speech.recogniser import Recogniser, Recognition
 from .store import catalogue, embeddings, transcripts
 from .store.database import Database
@@ -65,16 +67,28 @@ class Embedded:
 
 
 def fetch(
-    database: Database, key: str, download: Callable[[Video, Log], Audio], *, force: bool = False, log: Log
+    database: Database,
+    key: str,
+    download: Callable[[Video, Log], Audio],
+    politeness: Politeness,
+    *,
+    retry_pause_s: float = 5,
+    force: bool = False,
+    log: Log,
 ) -> Fetched:
-    """Download the audio of a video."""
+    """Download the audio of a video when its site's turn has come; what may pass is tried again after a pause (s)."""
     with database.only_run_of(key):
         with database.connection() as connection:
             video, known = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
         if known and not force and unchanged(known, in_place=video.extractor == LOCAL):
             log(f"unchanged: {known.path}")
             return Fetched(video, known, changed=False)
-        audio = download(video, log)
+
+        def in_turn() -> Audio:
+            with politeness.turn(database, video, log):
+                return download(video, log)
+
+        audio = tried_again(in_turn, retry_pause_s, log)
         with database.writing() as connection:
             transcripts.save_audio(connection, key, audio)
         return Fetched(video, audio, changed=True)

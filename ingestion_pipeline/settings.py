@@ -6,6 +6,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
@@ -13,10 +14,11 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import BadSettings
+from .politeness import rates_of
 
 NO_MORE_SETTINGS = "INGEST_ENV_FILE"
 """Variable by which a parent process, which passes all settings on, keeps its children from another `.env`."""
-_SECRETS = {"database_url", "dagster_database_url", "model_server_api_key"}
+_SECRETS = {"database_url", "dagster_database_url", "model_server_api_key", "proxy", "notify_urls"}
 """What may hold a password, and is not repeated in an error."""
 
 
@@ -32,8 +34,21 @@ def _postgres_address(url: str) -> str:
     return url
 
 
+def _valid_rates(text: str) -> str:
+    rates_of(text)
+    return text
+
+
+def _proxy_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https", "socks4", "socks4a", "socks5", "socks5h"} or not parts.hostname:
+        raise ValueError("not an address such as http://user:password@host:8080 or socks5h://host:1080")
+    return url
+
+
 Workers = Annotated[int, Field(ge=1, le=128)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PostgresAddress = Annotated[str, AfterValidator(_postgres_address)]
 
 
@@ -74,8 +89,26 @@ class Settings(BaseSettings):
         None, description="model server elsewhere, http://host:port, or unix:///path; empty: one on this machine"
     )
     model_server_api_key: str | None = Field(None, description="API key of the model server; wanted beyond loopback")
-    model_server_idle_s: Annotated[float, Field(gt=0)] = Field(
+    model_server_idle_s: Seconds = Field(
         600.0, description="after this quiet time (s) the model server ends and gives its memory back"
+    )
+    site_rate: Annotated[str, AfterValidator(_valid_rates)] = Field(
+        "youtube.com=5,*=60", description="videos a minute from each site, over all runs; * is any other site"
+    )
+    site_pause_s: Seconds = Field(3600.0, description="how long (s) a site that refuses is left alone by all runs")
+    retry_after_s: Seconds = Field(
+        300.0,
+        description="a video whose failure may pass is tried again after this time (s), then after 4 times as long",
+    )
+    cookies_file: Path | None = Field(
+        None,
+        description="cookies of a browser in Netscape's format, for what only an account may see; each worker copies",
+    )
+    proxy: Annotated[str, AfterValidator(_proxy_address)] | None = Field(
+        None, description="proxy through which yt-dlp lists and downloads, http://host:port or socks5h://host:port"
+    )
+    notify_urls: str | None = Field(
+        None, description="where to send a message about failures: addresses for Apprise, with commas between"
     )
     check_speech_covered: Share = Field(0.5, description="share of the speech that has a text; less warns")
     check_repetition: Share = Field(0.1, description="share of words where the text repeats itself; more warns")

@@ -12,14 +12,20 @@ from .failures import classified
 from .files import causes, describe, disk_faults, put_in_place, remove_folder
 from .network import is_web_address, private_addresses_refused
 from .probe import Probe, probe
-from .ytdlp import Warnings, Watch, continuable, download
+from .ytdlp import DIRECT, Access, Warnings, Watch, continuable, download
 
 LOCAL = "folder"
 """The extractor of local files: used where they are, never copied."""
 
 
 def fetch_audio(
-    video: Video, folder: Path, *, max_bytes: int, allow_private: bool, progress: Callable[[str], None]
+    video: Video,
+    folder: Path,
+    *,
+    max_bytes: int,
+    allow_private: bool,
+    access: Access = DIRECT,
+    progress: Callable[[str], None],
 ) -> Audio:
     """Download the audio of `video` into `folder` as `<key>.<extension>`; a local file is used where it is.
 
@@ -34,7 +40,8 @@ def fetch_audio(
     partial = folder / ".partial" / _file_name(video)
     with _removed_unless_continuable(partial), disk_faults(folder):
         partial.mkdir(parents=True, exist_ok=True)
-        file, language = _downloaded(video, partial, Watch(video, partial, max_bytes, progress), allow_private)
+        watch = Watch(video, partial, max_bytes, progress)
+        file, language = _downloaded(video, partial, watch, allow_private, access)
         audio = _keep(video, file, folder, language)
     remove_folder(partial)
     return audio
@@ -52,11 +59,13 @@ def _local(video: Video) -> Audio:
         ) from error
 
 
-def _downloaded(video: Video, partial: Path, watch: Watch, allow_private: bool) -> tuple[Path, str | None]:
+def _downloaded(
+    video: Video, partial: Path, watch: Watch, allow_private: bool, access: Access
+) -> tuple[Path, str | None]:
     warnings = Warnings()
     try:
-        with nullcontext() if allow_private else private_addresses_refused():
-            return download(video, partial, watch=watch, warnings=warnings, allow_private=allow_private)
+        with nullcontext() if allow_private else private_addresses_refused(access.proxy):
+            return download(video, partial, watch=watch, warnings=warnings, allow_private=allow_private, access=access)
     except Exception as error:
         typed = next((cause for cause in causes(error) if isinstance(cause, IngestionError)), None)
         if isinstance(typed, PrivateAddress):

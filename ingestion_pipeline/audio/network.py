@@ -28,16 +28,16 @@ def is_web_address(url: str) -> bool:
 
 
 @contextmanager
-def private_addresses_refused() -> Iterator[None]:
+def private_addresses_refused(proxy: str | None = None) -> Iterator[None]:
     """Refuse every connection of Python sockets to an address that is not public, while the block runs.
 
     The check is at the connect, so redirects and names that resolve to private addresses are covered. It holds for the
-    whole process, all threads. Unix sockets and the proxies of the environment stay allowed; behind a proxy, it is for
-    the proxy to decide what may be reached. Libraries that connect without Python (libcurl, libpq) are not seen.
+    whole process, all threads. Unix sockets, `proxy` and the proxies of the environment stay allowed; what may be
+    reached behind a proxy is for the proxy to decide. What connects without Python (libcurl, libpq) is not seen.
 
     Raises `PrivateAddress` at the connect.
     """
-    _guard.enter()
+    _guard.enter(proxy)
     try:
         yield
     finally:
@@ -53,8 +53,8 @@ class _Guard:
         self.open_blocks = 0
         self.proxies: frozenset[tuple[str, int]] = frozenset()
 
-    def enter(self) -> None:
-        proxies = _proxy_addresses()
+    def enter(self, proxy: str | None) -> None:
+        proxies = _proxy_addresses(proxy)
         with self.lock:
             if not self.installed:
                 sys.addaudithook(self.hook)
@@ -107,11 +107,10 @@ def _addresses(host: str, port: int) -> set[Address]:
         return {ipaddress.ip_address(entry[4][0]) for entry in found}
 
 
-def _proxy_addresses() -> frozenset[tuple[str, int]]:
+def _proxy_addresses(own: str | None) -> frozenset[tuple[str, int]]:
     found: set[tuple[str, int]] = set()
-    for scheme, value in urllib.request.getproxies().items():
-        if scheme == "no":
-            continue
+    of_environment = (value for scheme, value in urllib.request.getproxies().items() if scheme != "no")
+    for value in filter(None, (own, *of_environment)):
         proxy = urlsplit(value if "://" in value else f"http://{value}")
         port = proxy.port or _PROXY_PORTS.get(proxy.scheme, 80)
         with suppress(socket.gaierror):  # an unknown proxy fails at its use, in words that name it

@@ -1,5 +1,6 @@
 """yt-dlp as a library: one audio track, as it comes, into a folder; nothing is re-encoded."""
 
+import io
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from ingestion_pipeline.errors import Deferred, Permanent, Transient
+from ingestion_pipeline.errors import Deferred, EnvironmentFault, Permanent, Transient
 from ingestion_pipeline.languages import whisper_language
 from ingestion_pipeline.records import Video
 
@@ -21,6 +22,33 @@ if TYPE_CHECKING:
 _NAME = "%(format_id).40s.media"
 _NOTE = "total_bytes"
 _REPORT_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Access:
+    """By what way, and as whom, sites are asked: through `proxy`, with the cookies of a browser's export."""
+
+    cookies_file: Path | None = None
+    proxy: str | None = field(default=None, repr=False)
+
+    def options(self) -> dict[str, Any]:
+        """Return yt-dlp's options; raise `EnvironmentFault` for a cookie file that cannot be read."""
+        cookies = io.StringIO(self._cookies()) if self.cookies_file else None
+        return {"cookiefile": cookies, **({"proxy": self.proxy} if self.proxy else {})}
+
+    def _cookies(self) -> str:
+        """Return the text of the file: yt-dlp writes its cookies back at its end, and so writes to a copy."""
+        assert self.cookies_file is not None
+        try:
+            return self.cookies_file.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise EnvironmentFault(
+                f"The cookies in {self.cookies_file} cannot be read: {reason}.", "See COOKIES_FILE."
+            ) from error
+
+
+DIRECT = Access()
 
 
 @dataclass
@@ -86,14 +114,15 @@ def continuable(partial: Path) -> bool:
 
 
 def download(
-    video: Video, folder: Path, *, watch: Watch, warnings: Warnings, allow_private: bool
+    video: Video, folder: Path, *, watch: Watch, warnings: Warnings, allow_private: bool, access: Access
 ) -> tuple[Path, str | None]:
     """Download the best audio track in its original language; return the file and that language, if known.
 
     A file that an earlier call left in part is continued. Raises `Permanent` or `Deferred` for what is not one finished
     recording, and whatever yt-dlp raises.
     """
-    with youtube_dl(_options(video, folder, watch, warnings, allow_private), allow_private=allow_private) as ydl:
+    options = _options(video, folder, watch, warnings, allow_private)
+    with youtube_dl(options, allow_private=allow_private, access=access) as ydl:
         info: Any = ydl.extract_info(video.media_url)
     entries = [info] if info is not None and "entries" not in info else list((info or {}).get("entries") or ())
     if not entries:
@@ -131,7 +160,9 @@ def refuse(video: Video, info: dict[str, Any]) -> None:
     status = info.get("live_status")
     if status in {"is_upcoming", "is_live", "post_live"}:
         words = {"is_upcoming": "is upcoming", "is_live": "is live now", "post_live": "was live and is being processed"}
-        raise Deferred(f"{video.key} {words[status]}{_due(info)}.", "It is looked at again when it is due.")
+        due = _due(info)
+        when = f", due {due:%Y-%m-%d %H:%M} UTC" if due else ""
+        raise Deferred(f"{video.key} {words[status]}{when}.", "It is looked at again when it is due.", due)
     if (info.get("n_entries") or 1) > 1:
         raise Permanent(
             f"{video.key}: {video.media_url} is a list of {info['n_entries']}, not one recording.",
@@ -139,12 +170,12 @@ def refuse(video: Video, info: dict[str, Any]) -> None:
         )
 
 
-def _due(info: dict[str, Any]) -> str:
+def _due(info: dict[str, Any]) -> datetime | None:
     due = info.get("release_timestamp")
-    return f", due {datetime.fromtimestamp(due, UTC):%Y-%m-%d %H:%M} UTC" if due else ""
+    return datetime.fromtimestamp(due, UTC) if due else None
 
 
-def youtube_dl(options: dict[str, Any], *, allow_private: bool) -> "YoutubeDL":
+def youtube_dl(options: dict[str, Any], *, allow_private: bool, access: Access) -> "YoutubeDL":
     """Return a `YoutubeDL` to use in a `with` block; its connections can all be checked unless `allow_private`."""
     from yt_dlp import YoutubeDL
     from yt_dlp.networking.exceptions import HTTPError
@@ -171,7 +202,7 @@ def youtube_dl(options: dict[str, Any], *, allow_private: bool) -> "YoutubeDL":
             super().close()
 
     responses: WeakSet[Any] = WeakSet()
-    return Downloader(options)
+    return Downloader({**options, **access.options()})
 
 
 def _progress_line(status: dict[str, Any], done: int, total: int | None) -> str:

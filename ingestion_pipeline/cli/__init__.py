@@ -7,7 +7,7 @@ import psycopg
 
 from ingestion_pipeline.errors import IngestionError
 
-from . import database, demo, dev, doctor, ingestion, reading, serve, tune
+from . import database, demo, dev, doctor, failures, ingestion, reading, serve, tune
 from .session import Session
 
 
@@ -34,7 +34,7 @@ def ingest(context: click.Context, env_file: str) -> None:
     context.obj = Session(env_file)
 
 
-for group in (demo, dev, ingestion, reading, serve, tune, database, doctor):
+for group in (demo, dev, ingestion, failures, reading, serve, tune, database, doctor):
     for command in group.COMMANDS:
         ingest.add_command(command)
 

@@ -86,7 +86,7 @@ def ingested_episodes(session: Session) -> list[str]:
         wanted = listed(session)
         for video in wanted:
             click.echo(line_of(database, video, fared.get(video.key)))
-    return [video.key for video in wanted if video.key not in fared or fared[video.key].failure is None]
+    return [video.key for video in wanted if video.key not in fared or fared[video.key].done]
 
 
 def listed(session: Session) -> list[Video]:
@@ -102,8 +102,8 @@ def line_of(database: Database, video: Video, fared: Ingested | None) -> str:
     """Return the line of the table for an episode."""
     from ingestion_pipeline.store.transcripts import transcript_of
 
-    if fared and fared.failure:
-        return f"{video.title:32}{fared.failure}"
+    if fared and not fared.done:
+        return f"{video.title:32}{fared.failure or fared.waits}"
     with database.connection() as connection:
         transcript = transcript_of(connection, video.key)
     segments, words = len(transcript.segments), len(transcript.text.split())

@@ -3,22 +3,37 @@
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
 
+from ingestion_pipeline.records import Video
+from ingestion_pipeline.store.database import Database
+
 from .session import Session, shipped
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """How one video fared."""
+    """How one video fared: ingested, unless it says why it failed or what it waits for, and of which kind that is."""
 
     video: str
     title: str
     failure: str | None
+    waits: str | None
+    kind: str | None
     seconds: float
+
+    @property
+    def done(self) -> bool:
+        """Whether it was ingested."""
+        return self.failure is None and self.waits is None
 
 
 @click.command(epilog="Example: ingest discover --json")
@@ -44,15 +59,25 @@ def add(session: Session, urls: tuple[str, ...], as_json: bool) -> None:
 
     They become partitions that can be ingested; nothing is downloaded.
     """
+    from ingestion_pipeline.audio.ytdlp import Access
     from ingestion_pipeline.discovery import discover as list_all
+    from ingestion_pipeline.politeness import Politeness, rates_of
     from ingestion_pipeline.sources.config import Source
 
+    settings = session.settings
     try:
         sources = [Source(name="added", url=url) for url in urls]
     except ValidationError as error:
         raise click.BadParameter(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
     with session.dagster() as instance, session.database() as database:
-        found = list_all(database, sources, allow_private=session.settings.allow_private_addresses, log=_tell)
+        found = list_all(
+            database,
+            sources,
+            allow_private=settings.allow_private_addresses,
+            access=Access(settings.cookies_file, settings.proxy),
+            politeness=Politeness(rates_of(settings.site_rate), settings.site_pause_s),
+            log=_tell,
+        )
         instance.add_dynamic_partitions("videos", [video.key for video in found.new])
     if as_json:
         click.echo(json.dumps([{"video": video.key, "title": video.title} for video in found.new]))
@@ -71,8 +96,8 @@ def add(session: Session, urls: tuple[str, ...], as_json: bool) -> None:
 def run(session: Session, videos: tuple[str, ...], limit: int | None, force: bool, as_json: bool) -> None:
     """Take videos through all steps.
 
-    Without VIDEO the sources are listed, and what is new is taken, newest first. All runs are done in this process, one
-    after the other, and show in the Dagster UI. A small server calls this from cron.
+    Without VIDEO the sources are listed, and what is new or due again is taken, newest first. All runs are done in this
+    process, one after the other, and show in the Dagster UI. A small server calls this from cron.
     """
     failed_sources: object = 0
     if not videos and not session.settings.sources_file.exists():
@@ -83,30 +108,74 @@ def run(session: Session, videos: tuple[str, ...], limit: int | None, force: boo
     failed = [one for one in fared if one.failure]
     if as_json:
         click.echo(json.dumps([one.__dict__ for one in fared]))
-    for one in failed:
-        click.echo(f"failed: {one.video}  {one.title}: {one.failure}", err=True)
-    click.echo(f"{len(fared) - len(failed)} of {len(fared)} videos ingested", err=as_json)
+    for one in fared:
+        if not one.done:
+            word, why = ("failed", one.failure) if one.failure else ("waits", one.waits)
+            click.echo(f"{word}: {one.video}  {one.title}: {why}", err=True)
+    click.echo(f"{sum(one.done for one in fared)} of {len(fared)} videos ingested", err=as_json)
     sys.exit(1 if failed or failed_sources else 0)
 
 
 def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force: bool) -> list[Ingested]:
-    """Ingest the videos of `keys`, or else those that wait; one that fails does not stop the others."""
-    from ingestion_pipeline.store.catalogue import video_of, videos_to_do
+    """Ingest the videos of `keys`, or else at most `limit` of those to do; one that fails does not stop the others.
+
+    The other videos of a site that refuses are left for later, and all of them where this machine is at fault.
+    """
+    from ingestion_pipeline.politeness import host_of
+    from ingestion_pipeline.store.catalogue import videos_to_do
 
     with session.dagster() as instance, session.database() as database:
-        from ingestion_pipeline.defs.launch import failure_of, ingest_video
-
-        workspace = shipped("workspace.yaml")
         with database.connection() as connection:
-            wanted = keys or videos_to_do(connection, session.settings.embedding_model, limit)
-            titles = {key: video_of(connection, key).title for key in wanted}
-        fared = []
-        for number, (key, title) in enumerate(titles.items(), 1):
-            _tell(f"{number} of {len(titles)}: {key}  {title}")
-            started = time.monotonic()
-            result = ingest_video(instance, workspace, key, force=force)
-            fared.append(Ingested(key, title, failure_of(result), time.monotonic() - started))
+            wanted = keys or videos_to_do(connection, session.settings.embedding_model, failed=force)
+        most = len(wanted) if keys or limit is None else min(limit, len(wanted))
+        fared: list[Ingested] = []
+        refusing: set[str] = set()
+        for video in list(_videos(database, wanted)) if keys else _videos(database, wanted):
+            host = host_of(video.media_url)
+            if host in refusing:
+                continue
+            _tell(f"{len(fared) + 1} of {most}: {video.key}  {video.title}")
+            one = _ingested(instance, database, video, force)
+            fared.append(one)
+            if one.kind == "breaker":
+                refusing.add(host)
+                _tell(f"{host} refuses: its other videos are left for later")
+            if one.kind == "environment":
+                _tell("something is wrong on this machine: the other videos are left for later")
+            if one.kind == "environment" or len(fared) == most:
+                break
         return fared
+
+
+def _videos(database: Database, keys: list[str]) -> Iterator[Video]:
+    """Yield the videos one by one; raise `VideoUnknown` for one that the catalogue lacks."""
+    from ingestion_pipeline.store.catalogue import video_of
+
+    for key in keys:
+        with database.connection() as connection:
+            video = video_of(connection, key)
+        yield video
+
+
+def _ingested(instance: "DagsterInstance", database: Database, video: Video, force: bool) -> Ingested:
+    """Take a video through its steps and return how it fared."""
+    from ingestion_pipeline.defs.launch import failure_of, ingest_video
+    from ingestion_pipeline.store import failures
+
+    started = time.monotonic()
+    result = ingest_video(instance, shipped("workspace.yaml"), video.key, force=force)
+    with database.connection() as connection:
+        kept = failures.failure_of(connection, video.key)
+    ours = kept if kept and kept.run_id == result.run_id else None
+    why = failure_of(result)
+    return Ingested(
+        video.key,
+        video.title,
+        why,
+        waits=ours.reason if ours and not why else None,
+        kind=ours.kind if ours else None,
+        seconds=time.monotonic() - started,
+    )
 
 
 def _tell(line: str) -> None:

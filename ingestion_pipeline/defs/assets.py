@@ -12,11 +12,14 @@ from ingestion_pipeline.errors import IngestionError
 from ingestion_pipeline.sources.config import read_sources
 from ingestion_pipeline.store import catalogue as catalogue_table
 
-from .metadata import about, preview, quality_note, source_metadata, tag_run
+from .failures import explained
+from .metadata import about, preview, quality_note, source_metadata
 from .resources import Catalogue, Downloads, Embeddings, Quality, Store, Whisper
 
 videos = dg.DynamicPartitionsDefinition(name="videos")
 _OWNERS = ["team:ingestion"]
+Result = Iterator[dg.MaterializeResult[None]]
+"""Of an asset that may end without an output: where its video has to wait, the partition stays missing."""
 
 
 class VideoConfig(dg.Config):
@@ -45,6 +48,8 @@ def video_catalog(
             read_sources(Path(catalogue.sources_file)),
             limit=catalogue.ingestion_limit,
             allow_private=downloads.allow_private_addresses,
+            access=downloads.access,
+            politeness=downloads.politeness,
             log=context.log.info,
         )
     # All of them: what an earlier listing saved before it was killed is not new any more.
@@ -53,34 +58,49 @@ def video_catalog(
         sources = catalogue_table.source_counts(connection, embeddings.model)
     return dg.MaterializeResult(
         metadata={
+            **source_metadata(sources),
             "listed": found.listed,
             "new": len(found.new),
             "waiting": found.waiting,
             "faults": dg.MetadataValue.md("\n".join(f"- {fault}" for fault in found.faults) or "none"),
             "failed_sources": found.failed_sources,
-            **source_metadata(sources),
         },
         # Constant: what a listing changes concerns new partitions only, the old ones stay up to date.
         data_version=dg.DataVersion("listing"),
     )
 
 
-@dg.asset(partitions_def=videos, deps=[video_catalog], group_name="videos", kinds={"ytdlp"}, owners=_OWNERS)
-def raw_audio(
-    context: dg.AssetExecutionContext, config: VideoConfig, store: Store, downloads: Downloads
-) -> dg.MaterializeResult[None]:
+@dg.asset(
+    partitions_def=videos,
+    deps=[video_catalog],
+    group_name="videos",
+    kinds={"ytdlp"},
+    owners=_OWNERS,
+    output_required=False,
+)
+def raw_audio(context: dg.AssetExecutionContext, config: VideoConfig, store: Store, downloads: Downloads) -> Result:
     """The sound of a video: the best track in its original language, as the site serves it.
 
     It is not downloaded again while its file is there. Why a video is missing here, and when it is tried again, stands
     on the page of its partition, under *View all historical events*, and in `ingest failures`.
     """
-    with readable_failures():
-        tag_run(context, store.database)
-        fetched = pipeline.fetch(
-            store.database, context.partition_key, downloads.fetch, force=config.force, log=context.log.info
-        )
+    fetched = explained(
+        context,
+        store,
+        lambda database: pipeline.fetch(
+            database,
+            context.partition_key,
+            downloads.fetch,
+            downloads.politeness,
+            retry_pause_s=downloads.retry_pause_s,
+            force=config.force,
+            log=context.log.info,
+        ),
+    )
+    if fetched is None:
+        return
     audio = fetched.audio
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             **about(fetched.video),
             "path": dg.MetadataValue.path(str(audio.path)),
@@ -94,34 +114,45 @@ def raw_audio(
     )
 
 
-@dg.asset(partitions_def=videos, deps=[raw_audio], group_name="videos", kinds={"whisper"}, owners=_OWNERS)
+@dg.asset(
+    partitions_def=videos,
+    deps=[raw_audio],
+    group_name="videos",
+    kinds={"whisper"},
+    owners=_OWNERS,
+    output_required=False,
+)
 def transcripts(
     context: dg.AssetExecutionContext,
     config: VideoConfig,
     store: Store,
     quality: Quality,
     whisper: dg.ResourceParam[Whisper],
-) -> dg.MaterializeResult[None]:
+) -> Result:
     """What is said in a video: sentences with their times, and the language.
 
     `quality` sums up the checks. Where it says *not embedded*, the text is not fit for a search; with "force" in the
     run config this step transcribes again.
     """
-    with readable_failures():
-        tag_run(context, store.database)
-        transcribed = pipeline.transcribe(
-            store.database,
+    transcribed = explained(
+        context,
+        store,
+        lambda database: pipeline.transcribe(
+            database,
             context.partition_key,
             whisper.recogniser(),
             whisper.runs_at_once,
             quality.limits,
             force=config.force,
             log=context.log.info,
-        )
+        ),
+    )
+    if transcribed is None:
+        return
     transcript = transcribed.transcript
     made = transcribed.recognition
     speed = {"rtfx": transcript.duration_s / made.work_s, **made.usage} if made else {}
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             **about(transcribed.video),
             "quality": quality_note(transcribed.findings),
@@ -147,6 +178,7 @@ def transcripts(
     group_name="videos",
     kinds={"huggingface", "postgres"},
     owners=_OWNERS,
+    output_required=False,
 )
 def segment_embeddings(
     context: dg.AssetExecutionContext,
@@ -155,23 +187,27 @@ def segment_embeddings(
     quality: Quality,
     whisper: dg.ResourceParam[Whisper],
     embeddings: Embeddings,
-) -> dg.MaterializeResult[None]:
+) -> Result:
     """The passages of a transcript, 30 to 60 s each, as vectors: from here on `ingest search` finds the video.
 
     Only passages whose text is new are embedded. A transcript that is not fit for a search is refused; with "force" in
     the run config it is taken as it is.
     """
-    with readable_failures():
-        tag_run(context, store.database)
-        embedded = pipeline.embed(
-            store.database,
+    embedded = explained(
+        context,
+        store,
+        lambda database: pipeline.embed(
+            database,
             context.partition_key,
             embeddings.embedder(whisper),
             quality.limits,
             force=config.force,
             log=context.log.info,
-        )
-    return dg.MaterializeResult(
+        ),
+    )
+    if embedded is None:
+        return
+    yield dg.MaterializeResult(
         metadata={
             **about(embedded.video),
             "model": embeddings.model,

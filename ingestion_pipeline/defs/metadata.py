@@ -13,7 +13,7 @@ from ingestion_pipeline.store.catalogue import SourceCounts
 from ingestion_pipeline.store.database import Database
 
 _TITLE = "video/title"
-_LONGEST_TAG = 120
+TAG_LETTERS = 120
 _SENTENCES = 10
 _COUNTS = ("found", "done", "failed", "waits", "blocked")
 _SOURCES = dg.TableSchema(
@@ -28,7 +28,7 @@ def tag_run(context: dg.AssetExecutionContext, database: Database) -> None:
     with database.connection() as connection:
         video = catalogue.video_of(connection, context.partition_key)
     tags = {_TITLE: video.title, "video/channel": video.channel, "source": video.source}
-    short = {name: value[:_LONGEST_TAG] for name, value in tags.items() if value}
+    short = {name: value[:TAG_LETTERS] for name, value in tags.items() if value}
     context.instance.add_run_tags(context.run.run_id, short)
 
 

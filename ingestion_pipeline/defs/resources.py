@@ -7,8 +7,10 @@ from typing import Literal
 from dagster import ConfigurableResource, EnvVar
 from pydantic import Field
 
+from ingestion_pipeline.audio.ytdlp import Access
 from ingestion_pipeline.embedding.embedder import Embedder, InProcessEmbedder
 from ingestion_pipeline.models import server_folder, whisper_config
+from ingestion_pipeline.politeness import Politeness, rates_of
 from ingestion_pipeline.quality import Limits
 from ingestion_pipeline.records import Audio, Video
 from ingestion_pipeline.serving.client import ModelServer, ServedEmbedder, ServedWhisper
@@ -25,11 +27,18 @@ class Store(ConfigurableResource[None]):
 
     url: str = Field(description="direct connection, not through a transaction pooler: session locks are held on it")
     writers: int = Field(description="transactions that write at once, over all runs (DB_WORKERS)")
+    retry_after_s: float = Field(
+        default=300, description="first pause, in s, before a run is tried again whose failure may pass (RETRY_AFTER_S)"
+    )
 
     @property
     def database(self) -> Database:
         """The database, not connected yet."""
         return Database(self.url, self.writers)
+
+    def database_of(self, run_id: str) -> Database:
+        """Return the database as a run uses it: PostgreSQL shows whose its connections are."""
+        return Database(self.url, self.writers, run_id)
 
 
 class Catalogue(ConfigurableResource[None]):
@@ -57,11 +66,28 @@ class Quality(ConfigurableResource[None]):
 
 
 class Downloads(ConfigurableResource[None]):
-    """yt-dlp, and the folder that it fills."""
+    """yt-dlp, the folder that it fills, and how sites are asked."""
 
     folder: str = Field(description="where audio is kept")
     max_audio_mb: int = Field(description="larger downloads are refused, in MB")
     allow_private_addresses: bool = Field(description="whether links into the own network are followed")
+    site_rate: str = Field(default="*=60", description="videos a minute by host, over all runs (SITE_RATE)")
+    site_pause_s: float = Field(
+        default=3600, description="how long, in s, a site that refuses is left alone by all runs (SITE_PAUSE_S)"
+    )
+    retry_pause_s: float = Field(default=5, description="first pause, in s, before a try again in the same step")
+    cookies_file: str | None = Field(default=None, description="cookies of an account (COOKIES_FILE)")
+    proxy: str | None = Field(default=None, description="through which yt-dlp asks (PROXY)")
+
+    @property
+    def access(self) -> Access:
+        """By what way, and as whom, sites are asked."""
+        return Access(Path(self.cookies_file) if self.cookies_file else None, self.proxy)
+
+    @property
+    def politeness(self) -> Politeness:
+        """How often sites are asked."""
+        return Politeness(rates_of(self.site_rate), self.site_pause_s)
 
     def fetch(self, video: Video, log: Callable[[str], None]) -> Audio:
         """Download the audio of a video."""
@@ -72,6 +98,7 @@ class Downloads(ConfigurableResource[None]):
             Path(self.folder),
             max_bytes=self.max_audio_mb * 1_000_000,
             allow_private=self.allow_private_addresses,
+            access=self.access,
             progress=log,
         )
 
@@ -150,6 +177,20 @@ def quality_of(settings: Settings) -> Quality:
         words_per_second=settings.check_words_per_second,
         left_out=settings.check_left_out,
         length=settings.check_length,
+    )
+
+
+def downloads_of(settings: Settings) -> Downloads:
+    """Return how audio is fetched, as the settings say."""
+    return Downloads(
+        folder=str(settings.data_dir.resolve() / "audio"),
+        max_audio_mb=settings.max_audio_mb,
+        allow_private_addresses=settings.allow_private_addresses,
+        site_rate=settings.site_rate,
+        site_pause_s=settings.site_pause_s,
+        cookies_file=str(settings.cookies_file.resolve()) if settings.cookies_file else None,
+        # The UI shows the variable's name and not the password.
+        proxy=EnvVar("PROXY") if settings.proxy else None,
     )
 
 

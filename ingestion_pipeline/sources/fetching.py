@@ -3,11 +3,12 @@
 import time
 import urllib.request
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from ingestion_pipeline.errors import SourceFault
+from ingestion_pipeline.errors import SourceFault, SourceRefused
 
 from .entries import FeedState
 
@@ -32,9 +33,10 @@ def fetch(name: str, url: str, state: FeedState) -> Answer | None:
     """Return the feed, or None if the server says that it is as `state` knew it.
 
     Only http and https are followed, redirects included. Raises `SourceFault` that names source, URL and reason: an
-    HTTP error, no connection, silence for 30 s, more than 32 MB or more than 300 s.
+    HTTP error (429 as `SourceRefused`), no connection, silence for 30 s, more than 32 MB or more than 300 s.
     """
     request = urllib.request.Request(_ascii(url), headers=_headers(state))
+    kind = SourceFault
     try:
         with _opener().open(request, timeout=SILENCE_S) as response:
             body = _body(name, url, response)
@@ -46,11 +48,12 @@ def fetch(name: str, url: str, state: FeedState) -> Answer | None:
             if error.code == 304:
                 return None
             reason = f"HTTP {error.code} {error.reason}"
+            kind = SourceRefused if error.code == HTTPStatus.TOO_MANY_REQUESTS else SourceFault
     except URLError as error:
         reason = str(error.reason)
     except (OSError, HTTPException, ValueError) as error:
         reason = str(error) or type(error).__name__
-    raise _fault(name, url, reason)
+    raise _fault(name, url, reason, kind)
 
 
 def _body(name: str, url: str, response: HTTPResponse) -> bytes:
@@ -100,5 +103,5 @@ def _ascii(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
 
 
-def _fault(name: str, url: str, reason: str) -> SourceFault:
-    return SourceFault(f"Source {name}: {url} cannot be had: {reason}.", "Correct it in sources.yaml, or wait.")
+def _fault(name: str, url: str, reason: str, kind: type[SourceFault] = SourceFault) -> SourceFault:
+    return kind(f"Source {name}: {url} cannot be had: {reason}.", "Correct it in sources.yaml, or wait.")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ingestion_pipeline.audio.ytdlp import youtube_dl
+from ingestion_pipeline.audio.ytdlp import DIRECT, Access, youtube_dl
 from ingestion_pipeline.errors import IngestionError, SourceFault
 from ingestion_pipeline.languages import whisper_language
 from ingestion_pipeline.records import Video
@@ -25,13 +25,15 @@ _GONE = {"[Private video]", "[Deleted video]"}
 Info = Mapping[str, Any]
 
 
-def list_site(source: Source, *, on_warning: Callable[[str], None], allow_private: bool = False) -> Listing:
+def list_site(
+    source: Source, *, on_warning: Callable[[str], None], allow_private: bool = False, access: Access = DIRECT
+) -> Listing:
     """List what the page holds, channel tabs included; raise `SourceFault` with yt-dlp's reason.
 
     With `newest` each tab or playlist is read only until it has given that many that pass the filters.
     """
     try:
-        with youtube_dl(options(on_warning), allow_private=allow_private) as ydl:
+        with youtube_dl(options(on_warning), allow_private=allow_private, access=access) as ydl:
             site = _Site(ydl, source)
             page = site.open({"url": source.url})
             return Listing(tuple(_kept(choose(site.videos(page), source), page)))

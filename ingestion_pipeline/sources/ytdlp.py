@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ingestion_pipeline.audio.failures import meaning_of
 from ingestion_pipeline.audio.files import causes
-from ingestion_pipeline.errors import IngestionError, PrivateAddress, SourceFault
+from ingestion_pipeline.errors import Breaker, IngestionError, PrivateAddress, SourceFault, SourceRefused
 
 from .config import Source
 
@@ -41,12 +42,16 @@ def options(on_warning: Callable[[str], None]) -> dict[str, Any]:
 
 
 def fault(source: Source, error: Exception) -> IngestionError:
-    """Return the `SourceFault` for an error of yt-dlp, or the `PrivateAddress` that it came from."""
+    """Return the `SourceFault` for an error of yt-dlp, `SourceRefused` where the site refuses this machine.
+
+    Where a `PrivateAddress` lies behind it, that.
+    """
     for cause in causes(error):
         if isinstance(cause, PrivateAddress):
             return cause
     reason = _one_line(str(error)) or type(error).__name__
-    return SourceFault(
+    kind, _ = meaning_of(str(error))
+    return (SourceRefused if kind is Breaker else SourceFault)(
         f"Source {source.name}: {source.url} cannot be listed: {reason.rstrip('.')}.",
         "Open it in a browser; if it is right, update yt-dlp.",
     )

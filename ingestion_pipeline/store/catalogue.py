@@ -63,9 +63,12 @@ def video_of(connection: Connection, key: str) -> Video:
     return video
 
 
-def videos_to_do(connection: Connection, embedding_model: str, limit: int | None) -> list[str]:
-    """Return the keys of the videos that lack a transcript or embeddings of this model, newest first."""
-    rows = connection.execute(_SQL["videos_to_do"], {"model": embedding_model, "limit": limit})
+def videos_to_do(connection: Connection, embedding_model: str, *, failed: bool = False) -> list[str]:
+    """Return the keys of the videos that lack a transcript or embeddings of this model, newest first.
+
+    Those that failed or wait are among them when they are due, or all with `failed`.
+    """
+    rows = connection.execute(_SQL["videos_to_do"], {"model": embedding_model, "failed": failed})
     return [key for (key,) in rows]
 
 

@@ -14,20 +14,26 @@ from ingestion_pipeline.errors import DatabaseFault
 
 _WRITERS, _RECOGNISERS, _VIDEOS = 1, 2, 3
 """Namespaces of advisory locks, the first of their two keys."""
+_NAME_BYTES = 63
+"""What PostgreSQL keeps of the name of an application."""
 
 
 class Database:
-    """The project's database; `writers` is the number of transactions that write at once, over all processes."""
+    """The project's database; `writers` is the number of transactions that write at once, over all processes.
 
-    def __init__(self, url: str, writers: int = 12) -> None:
+    `holder` is the run that uses it, by whose name PostgreSQL shows its connections.
+    """
+
+    def __init__(self, url: str, writers: int = 12, holder: str = "") -> None:
         self.url, self.writers = url, writers
+        self.application_name = f"ingest {holder}"[:_NAME_BYTES] if holder else "ingestion-pipeline"
 
     @contextmanager
     def connection(self, *, autocommit: bool = False) -> Iterator[Connection]:
         """Give a connection whose transaction is committed at the end; raise `DatabaseFault` without one."""
         try:
             connection = psycopg.connect(
-                self.url, autocommit=autocommit, connect_timeout=10, application_name="ingestion-pipeline"
+                self.url, autocommit=autocommit, connect_timeout=10, application_name=self.application_name
             )
         except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
             raise DatabaseFault(

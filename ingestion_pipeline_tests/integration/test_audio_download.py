@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from ingestion_pipeline.audio import fetch_audio, unchanged
+from ingestion_pipeline.audio.ytdlp import DIRECT, Access
 from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.errors import (
     Breaker,
@@ -50,9 +51,12 @@ def fetch(
     *,
     max_bytes: int = 10_000_000,
     allow_private: bool = True,
+    access: Access = DIRECT,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Audio:
-    return fetch_audio(video, folder, max_bytes=max_bytes, allow_private=allow_private, progress=progress)
+    return fetch_audio(
+        video, folder, max_bytes=max_bytes, allow_private=allow_private, access=access, progress=progress
+    )
 
 
 def left_in(folder: Path) -> list[str]:
@@ -239,6 +243,41 @@ def test_a_redirect_into_the_own_network_is_refused(
             fetch(episode("http://example.org/1.opus"), tmp_path, allow_private=False)
         assert inner.requests == []
     assert site.requests != []
+
+
+COOKIES = "# Netscape HTTP Cookie File\n{host}\tFALSE\t/\tFALSE\t4000000000\tsession\tsecret\n"
+
+
+def test_cookies_are_sent_and_their_file_is_never_written_to(site: Site, tmp_path: Path) -> None:
+    cookies = tmp_path / "cookies.txt"
+    cookies.write_text(COOKIES.format(host="127.0.0.1"))
+    cookies.chmod(0o400)
+    url = site.add("/1.opus", OPUS, "audio/ogg", headers={"Set-Cookie": "other=1; Max-Age=1000"})
+    fetch(episode(url), tmp_path / "audio", access=Access(cookies))
+    assert "session=secret" in site.headers[0]["Cookie"]
+    assert cookies.read_text() == COOKIES.format(host="127.0.0.1")
+    assert left_in(tmp_path) == ["audio/pod-1.opus", "cookies.txt"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "No such file"), (b'[{"name": 1}]', "Netscape"), (b"\xff", "no text")]
+)
+def test_a_cookie_file_that_is_none_is_called_so(site: Site, tmp_path: Path, content: bytes | None, words: str) -> None:
+    cookies = tmp_path / "cookies.txt"
+    if content is not None:
+        cookies.write_bytes(content)
+    with pytest.raises(EnvironmentFault, match=f"{words}.*COOKIES_FILE"):
+        fetch(episode(site.add("/1.opus", OPUS)), tmp_path / "audio", access=Access(cookies))
+    assert site.requests == []
+
+
+def test_a_proxy_of_the_own_network_is_used_while_links_into_it_are_refused(site: Site, tmp_path: Path) -> None:
+    site.pages["http://example.org/1.opus"] = Page(OPUS, "audio/ogg")
+    access = Access(proxy=site.url)
+    audio = fetch(episode("http://example.org/1.opus"), tmp_path, allow_private=False, access=access)
+    assert audio.sha256 == SHA256
+    with serving() as inner, pytest.raises(PrivateAddress):
+        fetch(episode(inner.add("/1.opus", OPUS)), tmp_path, allow_private=False, access=DIRECT)
 
 
 def _redirect(target: str) -> Page:

@@ -142,7 +142,7 @@ def save(database: Database, video: Video, *texts: str) -> None:
 
 def to_do(database: Database, embedder: WordEmbedder) -> list[str]:
     with database.connection() as connection:
-        return catalogue.videos_to_do(connection, embedder.model, None)
+        return catalogue.videos_to_do(connection, embedder.model)
 
 
 def test_steps_out_of_order_say_what_is_missing(database: Database, episode: Video) -> None:

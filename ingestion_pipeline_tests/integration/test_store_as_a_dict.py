@@ -110,7 +110,7 @@ class StoreMachine(RuleBasedStateMachine):
     def what_is_not_embedded_waits(self) -> None:
         with self.database.connection() as connection:
             for model in MODELS:
-                waiting = catalogue.videos_to_do(connection, model, None)
+                waiting = catalogue.videos_to_do(connection, model)
                 assert sorted(waiting) == [key for key in sorted(VIDEOS) if (model, key) not in self.done]
 
     @invariant()

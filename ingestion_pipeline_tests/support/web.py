@@ -24,12 +24,13 @@ class Page:
 class Site:
     """Pages by path, changed by tests as they go; `requests` logs (method, path, status) of every answer.
 
-    `before_answer` is called with the path before each answer, to hold one back or count what is in flight.
+    `headers` holds those of the requests, in the same order. `before_answer` is called with the path before each answer, to hold one back or count what is in flight.
     """
 
     url: str
     pages: dict[str, Page] = field(default_factory=dict)
     requests: list[tuple[str, str, int]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     before_answer: Callable[[str], None] = lambda _: None
 
     def add(self, path: str, body: bytes | str, content_type: str = "application/octet-stream", **more: object) -> str:
@@ -74,6 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         page = site.pages.get(path, Page(b"not here", "text/plain", 404))
         status, body, headers = self._response(page)
         site.requests.append((self.command, self.path, status))
+        site.headers.append(dict(self.headers))
         self.send_response(status)
         for name, value in {"Content-Type": page.content_type, **headers, **page.headers}.items():
             self.send_header(name, value)

@@ -1,5 +1,7 @@
 """yt-dlp's real error texts (collected from its source and its issues) and the kind of error that each means."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from ingestion_pipeline.audio.failures import classified, plain
@@ -29,10 +31,21 @@ TEXTS: dict[type[IngestionError], list[str]] = {
         "[youtube] x: All player responses are invalid. Your IP is likely being blocked by Youtube",
         "unable to download video data: HTTP Error 429: Too Many Requests",
         "[generic] Got HTTP Error 403 caused by Cloudflare anti-bot challenge; try again with  --extractor-args x",
+        "[tiktok] 1: Your IP address is blocked from accessing this post",
+        "[Reddit] x: Your IP address is unable to access the Reddit API",
+        "[BiliBili] x: Request is blocked by server (412), please wait and try later.",
+        "[BiliBili] x: Request is rejected by server (352)",
+        f"[Instagram] x: Requested content is not available, rate-limit reached or login required. {HINT}",
+        "[x] 1: You have exceeded the rate limit. Try again later",
     ],
     EnvironmentFault: [
         "m3u8 download detected but ffmpeg could not be found. Please install",
         "You have requested merging of multiple formats but ffmpeg is not installed. Aborting due to --abort-on-error",
+        'Impersonate target "chrome" is not available. See  --list-impersonate-targets  for available targets.',
+        "Cookies file must be Netscape formatted, not JSON. See  https://github.com/yt-dlp/yt-dlp/wiki/FAQ",
+        "'cookies.txt' does not look like a Netscape format cookies file",
+        "unable to open for writing: [Errno 28] No space left on device: 'x.part'",
+        "[generic] Unable to download webpage: Tunnel connection failed: 407 Proxy Authentication Required",
     ],
     Transient: [
         "unable to download video data: HTTP Error 403: Forbidden",
@@ -43,6 +56,14 @@ TEXTS: dict[type[IngestionError], list[str]] = {
         "Did not get any data blocks",
         "[download] Got error: 2097152 bytes read, 3145728 more expected. Giving up after 3 retries",
         "[youtube] x: Requested format is not available. Use --list-formats for a list of available formats",
+        "[generic] Unable to download webpage: [SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred",
+        "[generic] Unable to download webpage: Remote end closed connection without response (caused by x)",
+        "The downloaded file is empty",
+        "fragment 3 not found, unable to continue",
+        "content too short (expected 3145728 bytes and served 2097152)",
+        f"[youtube] x: Failed to extract any player response{BUG}",
+        "[youtube] x: The following content is not available on this app.. Watch on the latest version of YouTube.",
+        "[niconico] x: Service temporarily unavailable",
         "a text that nobody has seen before",
     ],
     Deferred: [
@@ -51,6 +72,13 @@ TEXTS: dict[type[IngestionError], list[str]] = {
         "[youtube] x: This live event has ended.",
         "[youtube] x: We're processing this video. Check back later.",
         "[twitch:stream] x: The channel is not currently live",
+        "[youtube] x: Premiere will begin shortly",
+        "[youtube] x: Offline.",
+        "[x] 1: Stream is offline; scheduled for 2027-01-01 10:00:00",
+        "[x] 1: This event has not started yet",
+        "[twitter:spaces] x: Twitter Space not started yet",
+        "[x] 1: This video is not available yet. Release date: 2027-01-01",
+        "[x] 1: This livestream has ended",
     ],
     NeedsAccess: [
         f"[youtube] x: Private video. Sign in if you've been granted access to this video. {HINT}",
@@ -60,6 +88,13 @@ TEXTS: dict[type[IngestionError], list[str]] = {
         "[youtube] x: This video is available to this channel's members on level: Gold (or any higher level).",
         "[vimeo] 1: This video is protected by a password, use the --video-password option",
         f"[x] 1: This video is only available for registered users. {HINT}",
+        f"[twitter] 1: NSFW tweet requires authentication. {HINT}",
+        f"[x] 1: This video is locked. {HINT}",
+        "[x] 1: Adult verification is required for this stream",
+        "[patreon] 1: This is a supporter-only video: x",
+        "[youtube] x: This video is only available to Music Premium members",
+        "[youtube] x: This video requires payment to watch",
+        "[soundcloud] x: This track is private",
     ],
     Permanent: [
         "[generic] Unable to download webpage: HTTP Error 404: Not Found (caused by <HTTPError 404: Not Found>)",
@@ -72,6 +107,13 @@ TEXTS: dict[type[IngestionError], list[str]] = {
         "[youtube] x: This video is DRM protected",
         "[youtube] x: This live stream recording is not available.",
         "Unsupported URL: https://example.org/1",
+        "[youtube] x: Video unavailable. This video has been removed for violating YouTube's Terms of Service",
+        "[x] 1: This song is blocked in this region",
+        "[mixcloud] x: Track unavailable in your country due to licensing restrictions",
+        "[x] 1: This video is available in Taiwan only",
+        "[x] 1: This video is not available from your location due to geo restriction. You might want to use a VPN",
+        "[x] 1: Content not found; it has most likely expired",
+        "[twitter] 1: No video could be found in this tweet",
     ],
 }
 
@@ -88,6 +130,27 @@ def test_a_text_means_one_kind_of_error(kind: type[IngestionError], text: str) -
 def test_the_words_of_a_link_or_an_id_do_not_count(word: str) -> None:
     assert type(classified(VIDEO, Exception(f"ERROR: Unsupported URL: https://example.org/{word}.html"))) is Permanent
     assert type(classified(VIDEO, Exception(f"ERROR: [youtube] x{word}x: Did not get any data blocks"))) is Transient
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [
+        ("Premieres in 3 hours", timedelta(hours=3)),
+        ("This live event will begin in 5 minutes.", timedelta(minutes=5)),
+    ],
+)
+def test_what_is_upcoming_is_due_when_the_text_says(text: str, wait: timedelta) -> None:
+    before = datetime.now(UTC)
+    error = classified(VIDEO, Exception(f"ERROR: [youtube] x: {text}"))
+    assert isinstance(error, Deferred)
+    assert error.due is not None
+    assert before + wait <= error.due <= datetime.now(UTC) + wait
+
+
+def test_a_text_without_a_time_is_due_at_no_time() -> None:
+    error = classified(VIDEO, Exception("ERROR: [youtube] x: This live event will begin in a few moments."))
+    assert isinstance(error, Deferred)
+    assert error.due is None
 
 
 def test_missing_formats_are_the_fault_of_a_missing_runtime_when_a_warning_says_so() -> None:

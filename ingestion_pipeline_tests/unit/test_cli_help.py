@@ -8,7 +8,23 @@ from click.testing import CliRunner
 
 from ingestion_pipeline.cli import ingest
 
-NAMED = {"add", "db", "demo", "dev", "discover", "doctor", "export", "run", "search", "serve", "tune"}
+NAMED = {
+    *(
+        "add",
+        "db",
+        "demo",
+        "dev",
+        "discover",
+        "doctor",
+        "export",
+        "failures",
+        "retry",
+        "run",
+        "search",
+        "serve",
+        "tune",
+    ),
+}
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -44,10 +44,14 @@ def test_an_asset_is_described(name: str) -> None:
 
 def test_the_jobs_are_these() -> None:
     repository = DEFINITIONS.get_repository_def()
-    assert set(repository.job_names) - {"__ASSET_JOB"} == {"ingest_video", "list_sources"}
+    assert set(repository.job_names) - {"__ASSET_JOB"} == {"ingest_video", "list_sources", "notify_failures"}
     job = repository.get_job("ingest_video")
     assert {node.name for node in job.nodes} == {*STEPS, "audio_quality", "transcript_quality", "embedding_quality"}
     assert job.executor_def.name == "in_process"
+
+
+def test_the_sensors_are_these() -> None:
+    assert {sensor.name for sensor in DEFINITIONS.sensors or ()} == {"failure_messages"}
 
 
 def test_each_step_takes_one_video() -> None:

@@ -59,6 +59,12 @@ def test_the_example_holds_both_profiles(profile: str, tmp_path: Path) -> None:
         ("IO_WORKERS", "0", "greater than or equal to 1"),
         ("WHISPER_DEVICE", "tpu", "'auto', 'cuda' or 'cpu'"),
         ("ALLOW_PRIVATE_ADDRESSES", "perhaps", "boolean"),
+        ("SITE_RATE", "youtube.com=fast", "youtube.com=fast is not a host with its videos a minute"),
+        ("SITE_RATE", "youtube.com=0", "such as youtube.com=5"),
+        ("SITE_RATE", "youtube.com=5,", "nothing is not a host"),
+        ("SITE_RATE", "https://youtube.com=5", "is not a host"),
+        ("SITE_PAUSE_S", "0", "greater than 0"),
+        ("RETRY_AFTER_S", "inf", "finite number"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(
@@ -70,6 +76,14 @@ def test_a_bad_value_is_named_with_what_is_allowed(
     assert f"{name}={value}: " in str(caught.value)
     assert allowed in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["example.org:8080", "ftp://me:hunter2@example.org", "http://"])
+def test_a_proxy_that_is_none_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("PROXY", url)
+    with pytest.raises(BadSettings, match=r"^PROXY: not an address such as http://") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DAGSTER_DATABASE_URL"])

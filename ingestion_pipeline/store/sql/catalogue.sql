@@ -35,9 +35,10 @@ select v.key
 from videos v
 left join transcripts t on t.video = v.key
 left join embedded_videos e on e.video = v.key and e.model = (select id from embedding_models where name = %(model)s)
-where t.video is null or e.video is null
+left join failures f on f.video = v.key
+where (t.video is null or e.video is null)
+and (%(failed)s or f.video is null or f.retry_at <= now())
 order by v.published_at desc nulls last, v.key
-limit %(limit)s
 
 -- name: source_state
 select config_hash, etag, last_modified from sources where name = %s

@@ -1,0 +1,81 @@
+"""What a run shows of a video that fails or waits: on its partitions, as tags, in the table; then its end."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import dagster as dg
+
+from ingestion_pipeline import failures
+from ingestion_pipeline.errors import IngestionError, LowQuality
+from ingestion_pipeline.store.database import Database
+from ingestion_pipeline.store.failures import Failure, clear
+
+from .metadata import TAG_LETTERS, tag_run
+from .resources import Store
+
+STEPS = ("raw_audio", "transcripts", "segment_embeddings")
+"""The assets of a video, each above the next."""
+T = TypeVar("T")
+
+
+def explained(context: dg.AssetExecutionContext, store: Store, step: Callable[[Database], T]) -> T | None:
+    """Return what a step gives for the run's video; None where the video has to wait.
+
+    A step that fails raises `dagster.Failure`, which says what happened and what to do; a bug goes on as it is. Before
+    that it is kept and shown, as is what a video waits for. A success clears what was kept of the step.
+    """
+    database, asset = store.database_of(context.run.run_id), context.asset_key.to_user_string()
+    try:
+        tag_run(context, database)
+        done = step(database)
+        with database.connection() as connection:
+            clear(connection, context.partition_key, asset)
+    except Exception as error:
+        failure = failures.note(
+            database,
+            context.partition_key,
+            asset,
+            failures.typed(context.partition_key, error),
+            run_id=context.run.run_id,
+            retry_after_s=store.retry_after_s,
+            log=context.log.warning,
+        )
+        _show(context, failure, "transcripts" if isinstance(error, LowQuality) else asset)
+        if isinstance(error, failures.WAITS):
+            return None
+        if isinstance(error, IngestionError):
+            raise dg.Failure(str(error), metadata_of(failure), allow_retries=False) from error
+        raise
+    return done
+
+
+def metadata_of(failure: Failure) -> Mapping[str, dg.MetadataValue]:
+    """Return what a page of the UI says of a failure."""
+    again = failure.retry_at
+    return {
+        "kind": dg.MetadataValue.text(failure.kind),
+        "reason": dg.MetadataValue.text(failure.reason),
+        "remedy": dg.MetadataValue.text(failure.remedy or "none"),
+        "attempts": dg.MetadataValue.int(failure.attempts),
+        "next_try": dg.MetadataValue.timestamp(again) if again else dg.MetadataValue.text("when a person asks"),
+        "run": dg.MetadataValue.dagster_run(failure.run_id),
+    }
+
+
+def _show(context: dg.AssetExecutionContext, failure: Failure, first: str) -> None:
+    """Say it on the partition of the first asset, and of those below, which lack their input; and on the run as tags.
+
+    The first is that where it happened, or whose quality is at fault.
+    """
+    for asset in STEPS[STEPS.index(first) :]:
+        context.log_event(
+            dg.AssetObservation(
+                asset, f"{failure.asset}: {failure.reason}", metadata_of(failure), partition=failure.video
+            )
+        )
+    tags = {
+        "failure/kind": failure.kind,
+        "failure/reason": failure.reason[:TAG_LETTERS],
+        "failure/retry_at": failure.retry_at.isoformat(timespec="seconds") if failure.retry_at else "never",
+    }
+    context.instance.add_run_tags(context.run.run_id, tags)

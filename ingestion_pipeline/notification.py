@@ -1,0 +1,65 @@
+"""Messages about failures through Apprise: one for all that come together."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from .errors import BadSettings, EnvironmentFault
+from .failures import grouped
+from .store import failures
+from .store.database import Database
+from .store.failures import Failure
+
+QUIET = timedelta(minutes=1)
+"""A message waits until nothing has failed for so long ..."""
+LATEST = timedelta(minutes=10)
+"""... but not longer than this."""
+NAMED = 5
+"""Videos of a group that a message names."""
+
+
+def is_due(found: Sequence[Failure], now: datetime) -> bool:
+    """Tell whether it is time for a message about these."""
+    times = [one.failed_at for one in found]
+    return bool(times) and (now - max(times) >= QUIET or now - min(times) >= LATEST)
+
+
+def tell(database: Database, urls: str) -> int:
+    """Send one message about all failures that nobody was told of, and return how many those are.
+
+    Raises `EnvironmentFault`; then they are told later.
+    """
+    with database.connection() as connection:
+        found = failures.untold(connection)
+    if found:
+        send(urls, *message_of(found))
+        with database.writing() as connection:
+            failures.told(connection, found)
+    return len(found)
+
+
+def message_of(found: Sequence[Failure]) -> tuple[str, str]:
+    """Return title and text of a message: for each reason what to do, and some of the videos."""
+    title = f"{len(found)} video{'s' if len(found) > 1 else ''} failed or wait"
+    return title, "\n\n".join(_about(*group) for group in grouped(found))
+
+
+def send(urls: str, title: str, text: str) -> None:
+    """Send a message to Apprise's addresses, with commas between; raise `EnvironmentFault` where one does not take it.
+
+    The addresses hold passwords and are not repeated.
+    """
+    import apprise
+
+    services = apprise.Apprise()
+    if not services.add(urls):
+        raise BadSettings("Apprise cannot read NOTIFY_URLS.", "See https://appriseit.com for the form of an address.")
+    if not services.notify(text, title):
+        raise EnvironmentFault(
+            "The message about failures was not taken by each of NOTIFY_URLS.", "It is sent again; see the run's log."
+        )
+
+
+def _about(kind: str, remedy: str, found: Sequence[Failure]) -> str:
+    lines = [f"- {one.title}: {one.reason}" for one in found[:NAMED]]
+    more = [f"- and {len(found) - NAMED} more"] if len(found) > NAMED else []
+    return "\n".join([f"{len(found)} {kind.replace('_', ' ')}: {remedy}", *lines, *more])

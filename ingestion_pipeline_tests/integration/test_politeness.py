@@ -1,0 +1,184 @@
+"""The limiter and the breaker of a site: what it receives from many workers, and what it does not receive any more."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ingestion_pipeline import pipeline
+from ingestion_pipeline.audio.download import fetch_audio
+from ingestion_pipeline.demo import EPISODES
+from ingestion_pipeline.discovery import discover
+from ingestion_pipeline.errors import Breaker, SourceFault, SourceRefused
+from ingestion_pipeline.politeness import Politeness, ask_again, host_of
+from ingestion_pipeline.records import Audio, Video
+from ingestion_pipeline.sources.config import Source
+from ingestion_pipeline.store import catalogue, sites
+from ingestion_pipeline.store.database import Database
+from ingestion_pipeline_tests.support.examples import video
+from ingestion_pipeline_tests.support.video_site import BOT_CHECK, SiteVideo, add_video, use_video_site
+from ingestion_pipeline_tests.support.web import Site, serving
+
+OPUS = EPISODES[0].read_bytes()
+WORKERS = 24
+FAST = Politeness({"*": 60_000})
+
+
+def episodes(database: Database, site: Site, count: int) -> list[Video]:
+    found = [video(number, media_url=site.add(f"/{number}.opus", OPUS, "audio/ogg")) for number in range(count)]
+    with database.writing() as connection:
+        catalogue.save_videos(connection, found)
+    return found
+
+
+def in_many_workers(step: Callable[[Video], object], videos: list[Video]) -> list[BaseException | None]:
+    """Do it for all videos, 24 at once; return what each raised."""
+    with ThreadPoolExecutor(WORKERS) as workers:
+        return [future.exception() for future in [workers.submit(step, one) for one in videos]]
+
+
+def fetched(database: Database, folder: Path, politeness: Politeness, one: Video) -> None:
+    def download(one: Video, log: pipeline.Log) -> Audio:
+        return fetch_audio(one, folder, max_bytes=10_000_000, allow_private=True, progress=log)
+
+    pipeline.fetch(database, one.key, download, politeness, retry_pause_s=0.001, log=lambda _: None)
+
+
+def turn(database: Database, politeness: Politeness, one: Video) -> None:
+    with politeness.turn(database, one, lambda _: None):
+        pass
+
+
+def test_a_site_receives_no_more_than_its_rate_from_all_runs(database: Database, site: Site, tmp_path: Path) -> None:
+    """Turns are a tenth of a second apart; whoever comes k-th to the site cannot come before the k-th turn."""
+    arrived: dict[str, float] = {}
+    site.before_answer = lambda path: arrived.setdefault(path, time.monotonic()) and None
+    videos = episodes(database, site, WORKERS)
+    began = time.monotonic()
+    assert in_many_workers(partial(fetched, database, tmp_path, Politeness({"*": 600})), videos) == [None] * WORKERS
+    assert len(arrived) == WORKERS
+    for turns_before, at in enumerate(sorted(arrived.values())):
+        assert at >= began + turns_before * 0.1
+
+
+def test_turns_taken_at_once_are_all_different(database: Database) -> None:
+    site = "https://example.org/"
+    with database.connection(autocommit=True) as connection:
+        before = connection.execute("select clock_timestamp()").fetchone()
+    in_many_workers(partial(turn, database, Politeness({"*": 60_000})), [video(n, media_url=site) for n in range(200)])
+    with database.connection() as connection:
+        row = connection.execute("select next_request_at from sites where host = 'example.org'").fetchone()
+    assert before
+    assert row
+    assert row[0] - before[0] >= timedelta(milliseconds=200)
+
+
+def test_after_a_refusal_no_worker_asks_twice(database: Database, site: Site, tmp_path: Path) -> None:
+    lock = threading.Lock()
+    answers = [0]
+
+    def refuse_after_forty(_: str) -> None:
+        with lock:
+            answers[0] += 1
+            if answers[0] == 40:
+                for page in site.pages.values():
+                    page.status = 429
+
+    site.before_answer = refuse_after_forty
+    before = datetime.now(UTC)
+    raised = in_many_workers(partial(fetched, database, tmp_path, FAST), episodes(database, site, 100))
+    statuses = [status for _, _, status in site.requests]
+    first = statuses.index(429)
+    assert len(statuses) - first - 1 <= WORKERS + 1
+    waiting = [error for error in raised if error is not None]
+    assert len(waiting) >= 100 - 40
+    assert all(isinstance(error, Breaker) and error.until > before + timedelta(minutes=59) for error in waiting)  # type: ignore[operator]
+    assert len(list(tmp_path.glob("*.opus"))) == 100 - len(waiting)
+
+
+def test_who_sleeps_while_a_site_begins_to_refuse_does_not_ask_it(database: Database, site: Site) -> None:
+    """The second video has its turn in a second; meanwhile the first is refused."""
+    first, second = episodes(database, site, 2)
+    slow = Politeness({"*": 60})
+    asleep = threading.Event()
+
+    def wait_for_turn() -> None:
+        with slow.turn(database, second, lambda _: asleep.set()):
+            pass
+
+    def refuse(worker: ThreadPoolExecutor) -> Future[None]:
+        with suppress(Breaker), slow.turn(database, first, pytest.fail):
+            waiting = worker.submit(wait_for_turn)
+            assert asleep.wait(30)
+            raise Breaker("HTTP Error 429")
+        return waiting
+
+    with ThreadPoolExecutor(1) as worker:
+        error = refuse(worker).exception()
+    assert isinstance(error, Breaker)
+    assert f"{host_of(site.url)} is left alone until" in error.what
+
+
+def test_a_refusal_stops_one_site_and_its_names_alone(database: Database) -> None:
+    watch = [video(1, media_url="https://www.youtube.com/watch?v=1"), video(2, media_url="https://youtu.be/2")]
+    other = video(3, media_url="https://example.org/3.mp3")
+    with pytest.raises(Breaker), FAST.turn(database, watch[0], pytest.fail):
+        raise Breaker("No.")
+    raised = in_many_workers(partial(turn, database, FAST), [*watch, other])
+    assert [type(error) for error in raised] == [Breaker, Breaker, type(None)]
+
+
+def test_a_longer_block_stays_and_a_past_one_is_none(database: Database) -> None:
+    now = datetime.now(UTC)
+    with database.connection(autocommit=True) as connection:
+        for hours, reason in ((2, "two"), (1, "one")):
+            sites.block(connection, "a", now + timedelta(hours=hours), reason)
+        assert sites.blocked(connection, "a") == sites.Blocked(now + timedelta(hours=2), "two")
+        sites.block(connection, "b", now - timedelta(seconds=1), "past")
+        assert sites.blocked(connection, "b") is None
+    assert sites.take_turn(database, "b", 60_000, pytest.fail) is None
+
+
+def test_a_site_is_asked_again_when_a_person_wants_it(database: Database) -> None:
+    one = video(1, media_url="https://example.org/1.mp3")
+    with pytest.raises(Breaker), FAST.turn(database, one, pytest.fail):
+        raise Breaker("No.")
+    with database.connection() as connection:
+        ask_again(connection, [one.media_url])
+    turn(database, FAST, one)
+
+
+def test_a_local_file_needs_no_turn(database: Database) -> None:
+    turn(database, FAST, video(1, media_url="/audio/1.opus"))
+    with database.connection() as connection:
+        assert connection.execute("select count(*) from sites").fetchone() == (0,)
+
+
+def test_a_site_that_refuses_while_it_is_listed_is_left_alone(database: Database, site: Site) -> None:
+    use_video_site()
+    feed = Source(name="feed", feed=site.add("/feed", b"", status=429))
+    other = Source(name="other", feed=site.add("/other", b"<rss/>", "application/rss+xml"))
+    found = discover(database, [feed, other], allow_private=True, log=lambda _: None)
+    assert [type(fault) for fault in found.faults] == [SourceRefused, SourceFault]
+    assert "is left alone until" in str(found.faults[1])
+    assert [path for _, path, _ in site.requests] == ["/feed"]
+    with pytest.raises(Breaker):
+        turn(database, FAST, video(1, media_url=f"{site.url}/1.opus"))
+
+
+def test_a_bot_check_while_a_page_is_listed_is_a_refusal(database: Database) -> None:
+    use_video_site()
+    with serving() as site:
+        page = Source(name="page", url=add_video(site, SiteVideo("v1", refusal=BOT_CHECK)))
+        found = discover(database, [page], allow_private=True, log=lambda _: None)
+        assert [type(fault) for fault in found.faults] == [SourceRefused]
+        with database.connection() as connection:
+            left_alone = sites.blocked(connection, host_of(site.url))
+        assert left_alone is not None
+        assert "not a bot" in left_alone.reason
