@@ -16,9 +16,6 @@ _TITLE = "video/title"
 TAG_LETTERS = 120
 _SENTENCES = 10
 _COUNTS = ("found", "done", "failed", "waits", "blocked")
-_SOURCES = dg.TableSchema(
-    [dg.TableColumn("source"), *(dg.TableColumn(name, "int") for name in _COUNTS), dg.TableColumn("error")]
-)
 
 
 def tag_run(context: dg.AssetExecutionContext, database: Database) -> None:
@@ -62,13 +59,19 @@ def quality_note(findings: Sequence[Finding]) -> str:
 
 
 def source_metadata(sources: Sequence[SourceCounts]) -> dict[str, dg.MetadataValue]:
-    """Return the table of sources, and the sums of its columns, which Dagster plots."""
-    records = [dg.TableRecord({**vars(source), "error": source.error or ""}) for source in sources]
+    """Return the table of sources, in Markdown since the errors are long; and its sums, which Dagster plots."""
+    lines = [("source", *_COUNTS), ("---", *["--:"] * len(_COUNTS)), *map(_row, sources)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    errors = "".join(f"\n- **{_plain(one.source)}**: {_plain(one.error)}" for one in sources if one.error)
     sums = {name: sum(getattr(source, name) for source in sources) for name in _COUNTS}
     return {
-        "sources": dg.MetadataValue.table(records, schema=_SOURCES),
+        "sources": dg.MetadataValue.md(f"{table}\n{errors}".strip()),
         **{name: dg.MetadataValue.int(number) for name, number in sums.items()},
     }
+
+
+def _row(source: SourceCounts) -> tuple[str, ...]:
+    return _plain(source.source), *(str(getattr(source, name)) for name in _COUNTS)
 
 
 def _place(video: Video, seconds: float) -> str:

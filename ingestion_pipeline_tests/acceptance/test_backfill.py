@@ -89,6 +89,7 @@ def thirty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thirty]:
             assert installation.json("discover")["new"] == GOOD + len(WRONG)
             yield Thirty(installation, ui, site, strict, installation.keys())
             process.send_signal(signal.SIGINT)
+            process.wait()
 
 
 def _kind_channel(site: Site) -> str:

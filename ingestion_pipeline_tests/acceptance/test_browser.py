@@ -49,6 +49,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
             with browser(address, pictures) as opened:
                 yield Seen(opened, ui, keys["talk"], keys["gone"])
             process.send_signal(signal.SIGINT)
+            process.wait()
 
 
 def _channel(site: Site) -> str:
@@ -67,7 +68,7 @@ def _installation(folder: Path, feed: str, channel: str) -> Installation:
 
 def test_the_catalogue_shows_its_sources(seen: Seen) -> None:
     seen.browser.open("/assets/video_catalog", "Which videos there are")
-    seen.browser.sees("podcast")
+    seen.browser.sees("podcast").scroll_into_view_if_needed()
     seen.browser.show("catalogue")
 
 

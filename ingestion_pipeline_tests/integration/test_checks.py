@@ -50,6 +50,12 @@ class Heard:
     def run(self) -> dg.ExecuteInProcessResult:
         return self.project.run(self.instance, "ingest_video", VIDEO.key)
 
+    def observed(self, asset: str) -> list[str]:
+        """Return the reasons that the partition's page of an asset shows."""
+        about = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[VIDEO.key])
+        records = self.instance.fetch_observations(about, limit=10).records
+        return [str(record.asset_observation.metadata["reason"].value) for record in records]
+
     def embed_alone(self, *, force: bool = False) -> dg.ExecuteInProcessResult:
         job = self.project.repository.get_job("ingest_video")
         return job.execute_in_process(
@@ -101,6 +107,10 @@ def test_an_error_keeps_from_embedding_and_says_so_on_both_partitions(heard: Hea
     assert str(metadata(result, "transcripts")["quality"]).startswith("not embedded. repetition: 100% of the words")
     assert f"The transcript of video {VIDEO.key} is not fit for a search" in reason(result)
     assert "segment_embeddings with force" in reason(result)
+    shown = {asset: heard.observed(asset) for asset in CHECKS}
+    assert {asset for asset, observed in shown.items() if observed} == {"transcripts", "segment_embeddings"}
+    assert shown["transcripts"] == shown["segment_embeddings"]
+    assert "repetition: 100%" in shown["transcripts"][0]
 
 
 def test_the_block_holds_where_the_embeddings_are_made_alone_and_force_lifts_it(heard: Heard) -> None:
@@ -141,10 +151,12 @@ def test_the_preview_opens_the_video_where_a_sentence_is_said(heard: Heard) -> N
 
 def test_the_catalogue_shows_how_each_source_stands(heard: Heard) -> None:
     assert heard.embed_alone().success
+    with heard.database.connection() as connection:
+        connection.execute("insert into sources (name, config_hash, error) values ('demo', '', 'It is down.')")
     listing = heard.project.run(heard.instance, "list_sources")
-    (event,) = listing.asset_materializations_for_node("video_catalog")
-    (row,) = event.metadata["sources"].records  # type: ignore[union-attr]
-    assert row.data == {
-        "source": VIDEO.source, "found": 1, "done": 1, "failed": 0, "waits": 0, "blocked": 0, "error": "",
-    }  # fmt: skip
-    assert (metadata(listing, "video_catalog")["found"], metadata(listing, "video_catalog")["done"]) == (1, 1)
+    shown = metadata(listing, "video_catalog")
+    assert shown["sources"] == "\n".join(
+        ["| source | found | done | failed | waits | blocked |", "| --- | --: | --: | --: | --: | --: |",
+         "| demo | 0 | 0 | 0 | 0 | 0 |", "| podcast | 1 | 1 | 0 | 0 | 0 |", "", "- **demo**: It is down."]
+    )  # fmt: skip
+    assert (shown["found"], shown["done"]) == (1, 1)
