@@ -262,7 +262,7 @@ def test_cookies_are_sent_and_their_file_is_never_written_to(site: Site, tmp_pat
 @pytest.mark.parametrize(
     ("content", "words"), [(None, "No such file"), (b'[{"name": 1}]', "Netscape"), (b"\xff", "no text")]
 )
-def test_a_cookie_file_that_is_none_is_called_so(site: Site, tmp_path: Path, content: bytes | None, words: str) -> None:
+def test_a_bad_cookie_file_is_called_so(site: Site, tmp_path: Path, content: bytes | None, words: str) -> None:
     cookies = tmp_path / "cookies.txt"
     if content is not None:
         cookies.write_bytes(content)

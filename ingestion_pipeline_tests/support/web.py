@@ -24,7 +24,8 @@ class Page:
 class Site:
     """Pages by path, changed by tests as they go; `requests` logs (method, path, status) of every answer.
 
-    `headers` holds those of the requests, in the same order. `before_answer` is called with the path before each answer, to hold one back or count what is in flight.
+    `headers` holds those of the requests, in the same order. `before_answer` is called with the path before each
+    answer, to hold one back or count what is in flight.
     """
 
     url: str
