@@ -156,6 +156,7 @@ def transcripts(
         metadata={
             **about(transcribed.video),
             "quality": quality_note(transcribed.findings),
+            "preview": dg.MetadataValue.md(preview(transcribed.video, transcript)),
             "language": transcript.language,
             "model": transcript.model,
             "segments": len(transcript.segments),
@@ -164,7 +165,6 @@ def transcripts(
             "speech_seconds": round(transcript.speech_s, 2),
             "left_out_seconds": round(transcript.left_out_s, 2),
             "chunks_decoded_again": transcript.decoded_again,
-            "preview": dg.MetadataValue.md(preview(transcribed.video, transcript)),
             "changed": transcribed.changed,
             **{name: round(value, 2) for name, value in speed.items()},
         },

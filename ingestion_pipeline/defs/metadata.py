@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 import dagster as dg
 
@@ -14,7 +15,8 @@ from ingestion_pipeline.store.database import Database
 
 _TITLE = "video/title"
 TAG_LETTERS = 120
-_SENTENCES = 10
+_SHOWN_AT_ONCE = 1000
+"""Letters of Markdown that a page of Dagster shows; more is a click away (ui-core, `MetadataEntry.tsx`)."""
 _COUNTS = ("found", "done", "failed", "waits", "blocked")
 
 
@@ -44,9 +46,11 @@ def preview(video: Video, transcript: Transcript) -> str:
     """Return the first sentences in Markdown, each with a link that opens the video there, and how to have all."""
     if not transcript.segments:
         return "no speech"
-    said = [f"{_place(video, segment.start)} {_plain(segment.text)}" for segment in transcript.segments[:_SENTENCES]]
-    more = "" if len(transcript.segments) <= _SENTENCES else f" ({len(transcript.segments)} segments)"
-    return "\n".join(f"- {line}" for line in said) + f"\n\nAll of it{more}: `ingest export {video.key} --format srt`"
+    lines = [f"- {_place(video, segment.start)} {_plain(segment.text)}\n" for segment in transcript.segments]
+    more = f"\n{len(lines)} segments: `ingest export {video.key} --format srt`"
+    lengths = accumulate(len(line) for line in lines)
+    shown = [line for line, length in zip(lines, lengths, strict=True) if length + len(more) < _SHOWN_AT_ONCE]
+    return "".join(shown) + more
 
 
 def quality_note(findings: Sequence[Finding]) -> str:

@@ -72,23 +72,42 @@ def test_the_catalogue_shows_its_sources(seen: Seen) -> None:
     seen.browser.show("catalogue")
 
 
-def test_a_failed_video_says_why(seen: Seen) -> None:
+def test_a_failed_video_is_red_and_says_why(seen: Seen) -> None:
     seen.browser.open(f"/assets/raw_audio?view=partitions&partition={seen.failed}", "did not materialize this asset")
     seen.browser.show("failed-partition")
     seen.browser.click("View all historical events")
+    seen.browser.click("Observation")
     seen.browser.sees("has been removed by the uploader")
+    seen.browser.sees("when a person asks")
     seen.browser.show("failed-reason")
+
+
+@pytest.mark.parametrize("asset", STEPS)
+def test_its_reason_is_the_latest_event_of_each_asset(seen: Seen, asset: str) -> None:
+    seen.browser.open(f"/assets/{asset}?view=events&partition={seen.failed}", "has been removed by the uploader")
+
+
+def test_the_list_of_runs_names_videos_and_can_be_filtered_by_kind(seen: Seen) -> None:
+    seen.browser.open("/runs?q[0]=tag%3Afailure%2Fkind%3Dpermanent", GONE.title)
+    seen.browser.show("runs")
 
 
 def test_its_run_names_the_video_and_the_reason(seen: Seen) -> None:
     (run,) = seen.ui.runs_of(seen.failed)
-    seen.browser.open(f"/runs/{run['runId']}", "has been removed by the uploader")
+    seen.browser.open(f"/runs/{run['runId']}?logs=type%3AASSET_OBSERVATION", "has been removed by the uploader")
     seen.browser.show("failed-run")
+    seen.browser.click("View tags and config")
+    seen.browser.sees(GONE.title)
+    seen.browser.show("failed-run-tags")
 
 
 def test_a_transcript_shows_its_first_sentences_and_what_its_checks_found(seen: Seen) -> None:
-    seen.browser.open(f"/assets/transcripts?view=partitions&partition={seen.done}", "All of it")
+    seen.browser.open(f"/assets/transcripts?view=partitions&partition={seen.done}", f"ingest export {seen.done}")
     seen.browser.sees("quality")
     seen.browser.show("transcript")
-    seen.browser.open("/assets/transcripts?view=checks&checkDetail=repetition", "Does the text go on")
+
+
+def test_the_checks_of_a_video_stand_on_their_tab(seen: Seen) -> None:
+    seen.browser.open("/assets/transcripts?view=checks&checkDetail=words_per_second", "Can anybody speak so fast?")
+    seen.browser.click("Partitions")
     seen.browser.show("checks")

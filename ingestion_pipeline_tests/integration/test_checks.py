@@ -146,7 +146,8 @@ def test_the_preview_opens_the_video_where_a_sentence_is_said(heard: Heard) -> N
     lines = str(metadata(heard.run(), "transcripts")["preview"]).splitlines()
     second = TALK.segments[1]
     assert lines[1] == f"- [0:05](<{VIDEO.media_url}#t=5>) {second.text}"
-    assert lines[-1] == f"All of it ({len(TALK.segments)} segments): `ingest export {VIDEO.key} --format srt`"
+    assert lines[-1] == f"{len(TALK.segments)} segments: `ingest export {VIDEO.key} --format srt`"
+    assert sum(len(line) + 1 for line in lines) <= 1000, "Dagster shows no more at once"
 
 
 def test_the_catalogue_shows_how_each_source_stands(heard: Heard) -> None:
@@ -155,8 +156,8 @@ def test_the_catalogue_shows_how_each_source_stands(heard: Heard) -> None:
         connection.execute("insert into sources (name, config_hash, error) values ('demo', '', 'It is down.')")
     listing = heard.project.run(heard.instance, "list_sources")
     shown = metadata(listing, "video_catalog")
-    assert shown["sources"] == "\n".join(
-        ["| source | found | done | failed | waits | blocked |", "| --- | --: | --: | --: | --: | --: |",
-         "| demo | 0 | 0 | 0 | 0 | 0 |", "| podcast | 1 | 1 | 0 | 0 | 0 |", "", "- **demo**: It is down."]
-    )  # fmt: skip
+    lines = str(shown["sources"]).splitlines()
+    assert lines[0] == "| source | found | done | failed | waits | blocked |"
+    assert lines[2:5] == ["| demo | 0 | 0 | 0 | 0 | 0 |", "| podcast | 1 | 1 | 0 | 0 | 0 |", ""]
+    assert lines[5].startswith("- **demo**: ")
     assert (shown["found"], shown["done"]) == (1, 1)

@@ -32,7 +32,8 @@ class Browser:
         self.sees(text).click()
 
     def show(self, name: str) -> None:
-        """Take a picture."""
+        """Take a picture, once what is still loading has come."""
+        self.page.wait_for_load_state("networkidle")
         self.page.screenshot(path=self._pictures / f"{name}.png", animations="disabled")
 
 
