@@ -1,22 +1,16 @@
-"""What Dagster loads: the assets, the job of a video, and the resources that the settings describe."""
+"""What Dagster loads: assets, jobs, schedules and sensors, and the resources that the settings describe."""
 
 import dagster as dg
 
 from .defs.assets import raw_audio, segment_embeddings, transcripts, video_catalog
 from .defs.checks import CHECKS
+from .defs.jobs import add_videos, delete_audio, ingest_video, list_sources, remove_videos
 from .defs.notification import Messages, failure_messages, notify_failures
 from .defs.progress import progress_lines
 from .defs.resources import Catalogue, Embeddings, Mode, Store, downloads_of, quality_of, whisper_of
+from .defs.schedules import discover_sources, sweep_audio
+from .defs.sensors import new_uploads, orphans, retry_due
 from .settings import Settings, load_settings
-
-ingest_video = dg.define_asset_job(
-    "ingest_video",
-    selection=[raw_audio, transcripts, segment_embeddings],
-    description="Take one video through all its steps.",
-)
-list_sources = dg.define_asset_job(
-    "list_sources", selection=[video_catalog], description="Look for new videos in all sources."
-)
 
 
 def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server") -> dg.Definitions:
@@ -28,8 +22,9 @@ def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server")
     return dg.Definitions(
         assets=[video_catalog, raw_audio, transcripts, segment_embeddings],
         asset_checks=CHECKS,
-        jobs=[ingest_video, list_sources, notify_failures],
-        sensors=[failure_messages],
+        jobs=[ingest_video, list_sources, add_videos, remove_videos, delete_audio, notify_failures],
+        schedules=[discover_sources, sweep_audio],
+        sensors=[new_uploads, retry_due, orphans, failure_messages],
         executor=dg.in_process_executor,
         loggers={"console": progress_lines},
         resources={

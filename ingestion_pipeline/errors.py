@@ -83,6 +83,10 @@ class ModelServerLeaves(Transient):
     """The model server ends, and takes nothing new."""
 
 
+class VideoBusy(Transient):
+    """A run works on the video."""
+
+
 class Deferred(IngestionError):
     """The video is not there yet: upcoming, live, or just ended; `due` is when it will be, where the site says so."""
 

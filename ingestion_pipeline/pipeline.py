@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from . import quality
 from .audio.download import LOCAL
 from .audio.files import unchanged
+from .discovery import catalogued
 from .embedding import passages as passage_rule
 from .embedding.embedder import Embedder
 from .errors import Permanent
-from .politeness import Politeness
+from .politeness import WEB, Web
 from .records import Audio, Transcript, Video
 from .retries import tried_again
 from .speech.recogniser import Recogniser, Recognition
@@ -70,7 +71,7 @@ def fetch(
     database: Database,
     key: str,
     download: Callable[[Video, Log], Audio],
-    politeness: Politeness,
+    web: Web = WEB,
     *,
     retry_pause_s: float = 5,
     force: bool = False,
@@ -78,14 +79,18 @@ def fetch(
 ) -> Fetched:
     """Download the audio of a video when its site's turn has come; what may pass is tried again after a pause (s)."""
     with database.only_run_of(key):
+        video = catalogued(database, key, web, log=log)
         with database.connection() as connection:
-            video, known = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
+            known, heard = transcripts.audio_of(connection, key), transcripts.is_transcribed(connection, key)
+        if known and heard and not force and not known.path.exists():
+            log(f"the audio is transcribed and gone: {known.path}")
+            return Fetched(video, known, changed=False)
         if known and not force and unchanged(known, in_place=video.extractor == LOCAL):
             log(f"unchanged: {known.path}")
             return Fetched(video, known, changed=False)
 
         def in_turn() -> Audio:
-            with politeness.turn(database, video, log):
+            with web.politeness.turn(database, video, log):
                 return download(video, log)
 
         audio = tried_again(in_turn, retry_pause_s, log)
@@ -110,11 +115,12 @@ def transcribe(
             video, audio = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
             known = transcripts.fingerprint_of(connection, key)
             language = quality.expected_language(video, audio)
-            if audio and known == recogniser.fingerprint(audio, language) and not force:
-                log("unchanged: same audio, model and parameters")
-                known_transcript = transcripts.transcript_of(connection, key)
-                findings = quality.of_transcript(known_transcript, language, limits)
-                return Transcribed(video, known_transcript, None, findings)
+            same = audio and known == recogniser.fingerprint(audio, language)
+            gone = audio and not audio.path.exists() and transcripts.is_transcribed(connection, key)
+            if (same or gone) and not force:
+                log("unchanged: same audio, model and parameters" if same else "kept: its audio is gone")
+                transcript = transcripts.transcript_of(connection, key)
+                return Transcribed(video, transcript, None, quality.of_transcript(transcript, language, limits))
         if audio is None or not audio.path.exists():
             raise Permanent(f"The audio of video {key} is not there.", "Materialize its raw_audio again.")
         with database.recognising(workers) if workers else nullcontext():

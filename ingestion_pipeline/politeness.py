@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from psycopg import Connection
 
 from .audio.failures import WAIT
+from .audio.ytdlp import DIRECT, Access
 from .errors import Breaker, SourceFault, SourceRefused
 from .records import Video
 from .store import sites
@@ -72,6 +73,18 @@ class Politeness:
 
 
 POLITE = Politeness()
+
+
+@dataclass(frozen=True)
+class Web:
+    """How sites are asked: how often, by what way and as whom, and whether links into the own network are followed."""
+
+    politeness: Politeness = POLITE
+    access: Access = DIRECT
+    allow_private: bool = False
+
+
+WEB = Web()
 
 
 def ask_again(connection: Connection, urls: Iterable[str]) -> None:

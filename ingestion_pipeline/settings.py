@@ -34,6 +34,13 @@ def _postgres_address(url: str) -> str:
     return url
 
 
+def _server_address(url: str) -> str:
+    parts = urlsplit(url)
+    if not (parts.scheme in {"http", "https"} and parts.hostname) and not (parts.scheme == "unix" and parts.path):
+        raise ValueError("not an address such as http://host:8008")
+    return url
+
+
 def _valid_rates(text: str) -> str:
     rates_of(text)
     return text
@@ -46,10 +53,17 @@ def _proxy_address(url: str) -> str:
     return url
 
 
+def _audio_retention(text: str) -> str:
+    if text not in {"keep", "delete"} and not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError("not keep, delete, or a number of days")
+    return text
+
+
 Workers = Annotated[int, Field(ge=1, le=128)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PostgresAddress = Annotated[str, AfterValidator(_postgres_address)]
+AudioRetention = Annotated[str, AfterValidator(_audio_retention)]
 
 
 class Settings(BaseSettings):
@@ -77,6 +91,9 @@ class Settings(BaseSettings):
     ingestion_limit: Annotated[int, Field(ge=1)] | None = Field(
         None, description="most new videos of one discovery and of one `ingest run`; empty: all"
     )
+    audio_retention: AudioRetention = Field(
+        "keep", description="what becomes of audio that is transcribed: keep, delete, or kept for a number of days"
+    )
     sources_file: Path = Field(Path("sources.yaml"), description="what to ingest")
     data_dir: Path = Field(Path("data"), description="audio, logs and the embedded database")
     database_url: PostgresAddress | None = Field(
@@ -85,7 +102,7 @@ class Settings(BaseSettings):
     dagster_database_url: PostgresAddress | None = Field(
         None, description="Dagster's own storage; empty: database <name>_dagster on the same server"
     )
-    model_server_url: str | None = Field(
+    model_server_url: Annotated[str, AfterValidator(_server_address)] | None = Field(
         None, description="model server elsewhere, http://host:port, or unix:///path; empty: one on this machine"
     )
     model_server_api_key: str | None = Field(None, description="API key of the model server; wanted beyond loopback")
@@ -121,9 +138,9 @@ class Settings(BaseSettings):
     )
 
     def environment(self) -> dict[str, str]:
-        """Return the settings as variables for a child process; those that are not set are left out."""
-        values = self.model_dump(mode="json", exclude_none=True)
-        return {name.upper(): str(value) for name, value in values.items()}
+        """Return the settings as variables for a child process; what is not set is empty, whatever it inherits."""
+        values = self.model_dump(mode="json")
+        return {name.upper(): "" if value is None else str(value) for name, value in values.items()}
 
 
 def load_settings(env_file: Path | None = None, **overrides: object) -> Settings:

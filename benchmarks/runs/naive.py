@@ -7,7 +7,7 @@ from time import monotonic
 
 import dagster as dg
 
-from ingestion_pipeline.definitions import defs as ours
+from ingestion_pipeline import definitions as ours
 from ingestion_pipeline.defs.resources import CpuWhisper, whisper_of
 from ingestion_pipeline.records import Audio
 from ingestion_pipeline.settings import load_settings
@@ -40,9 +40,9 @@ class InEachStep(CpuWhisper):
 
 _described = whisper_of(load_settings(), "in_process")._resolved_config_dict  # noqa: SLF001
 defs = dg.Definitions(
-    assets=ours.assets,
-    jobs=ours.jobs,
-    loggers=ours.loggers,
+    assets=ours.defs.assets,
+    jobs=ours.defs.jobs,
+    loggers=ours.defs.loggers,
     executor=dg.multiprocess_executor,
-    resources={**(ours.resources or {}), "whisper": InEachStep(**_described)},
+    resources={**(ours.defs.resources or {}), "whisper": InEachStep(**_described)},
 )

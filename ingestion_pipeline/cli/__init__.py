@@ -7,7 +7,7 @@ import psycopg
 
 from ingestion_pipeline.errors import IngestionError
 
-from . import database, demo, dev, doctor, failures, ingestion, reading, serve, tune
+from . import database, demo, dev, doctor, failures, ingestion, reading, removal, serve, tune
 from .session import Session
 
 
@@ -34,7 +34,7 @@ def ingest(context: click.Context, env_file: str) -> None:
     context.obj = Session(env_file)
 
 
-for group in (demo, dev, ingestion, failures, reading, serve, tune, database, doctor):
+for group in (demo, dev, ingestion, failures, reading, removal, serve, tune, database, doctor):
     for command in group.COMMANDS:
         ingest.add_command(command)
 
@@ -42,7 +42,7 @@ for group in (demo, dev, ingestion, failures, reading, serve, tune, database, do
 def main() -> None:
     """Run `ingest`; what a person can mend ends with one line and status 1, an interruption with 130."""
     try:
-        status = ingest.main(standalone_mode=False)
+        status = ingest.main(prog_name="ingest", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         status = error.exit_code

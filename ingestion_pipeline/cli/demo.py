@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from ingestion_pipeline.demo import EPISODES
+from ingestion_pipeline.embedding.embedder import MINILM
 from ingestion_pipeline.moments import clock
 from ingestion_pipeline.records import Hit, Video
 from ingestion_pipeline.store.database import Database
@@ -16,6 +17,8 @@ from .ingestion import Ingested, ingest_videos, list_sources
 from .session import Session
 
 NEWEST = 5
+UNSET = ("database_url", "dagster_database_url", "ingestion_limit", "model_server_url")
+"""Settings of the environment that would take the demonstration elsewhere, or end it early."""
 WITHIN_S = 2.0
 """How near a search has to come to the spoken moment."""
 
@@ -68,13 +71,13 @@ def demo_session_in(folder: Path, feed: str) -> Session:
         "WHISPER_MODEL": "demo-en",
         "WHISPER_DEVICE": "cpu",
         "WHISPER_COMPUTE": "int8",
+        "EMBEDDING_MODEL": MINILM,
         "ALLOW_PRIVATE_ADDRESSES": True,
     }
     lines = [f"{name}='{value}'\n" for name, value in settings.items()]
     (folder / ".env").write_text("# Written by `ingest demo`.\n" + "".join(lines))
     overrides = {name.lower(): value for name, value in settings.items()}
-    unset = {"database_url": None, "dagster_database_url": None, "ingestion_limit": None}
-    return Session(str(folder / ".env"), **unset, **overrides)
+    return Session(str(folder / ".env"), **dict.fromkeys(UNSET), **overrides)
 
 
 def ingested_episodes(session: Session) -> list[str]:

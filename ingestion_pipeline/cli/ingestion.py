@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
-from pydantic import ValidationError
 
 from ingestion_pipeline.records import Video
 from ingestion_pipeline.store.database import Database
@@ -55,36 +54,21 @@ def discover(session: Session, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the added videos as JSON.")
 @click.pass_obj
 def add(session: Session, urls: tuple[str, ...], as_json: bool) -> None:
-    """Add videos, playlists or pages.
+    """Add videos, playlists or pages, such as were removed as well.
 
     They become partitions that can be ingested; nothing is downloaded.
     """
-    from ingestion_pipeline.audio.ytdlp import Access
-    from ingestion_pipeline.discovery import discover as list_all
-    from ingestion_pipeline.politeness import Politeness, rates_of
-    from ingestion_pipeline.sources.config import Source
+    from ingestion_pipeline.discovery import add as add_all
 
-    settings = session.settings
-    try:
-        sources = [Source(name="added", url=url) for url in urls]
-    except ValidationError as error:
-        raise click.BadParameter(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
     with session.dagster() as instance, session.database() as database:
-        found = list_all(
-            database,
-            sources,
-            allow_private=settings.allow_private_addresses,
-            access=Access(settings.cookies_file, settings.proxy),
-            politeness=Politeness(rates_of(settings.site_rate), settings.site_pause_s),
-            log=_tell,
-        )
+        found = add_all(database, urls, session.web, log=_tell)
         instance.add_dynamic_partitions("videos", [video.key for video in found.new])
     if as_json:
         click.echo(json.dumps([{"video": video.key, "title": video.title} for video in found.new]))
     else:
         for video in found.new:
             click.echo(f"{video.key}  {video.title}")
-    sys.exit(1 if found.failed_sources else 0)
+    sys.exit(1 if found.failed else 0)
 
 
 @click.command(epilog="Example: ingest run --limit 5")

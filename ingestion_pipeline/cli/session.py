@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ingestion_pipeline.audio.ytdlp import Access
 from ingestion_pipeline.databases import child_environment, dagster_database_url, database_url, embedded_server
 from ingestion_pipeline.errors import BadSettings, DatabaseFault
+from ingestion_pipeline.politeness import Politeness, Web, rates_of
 from ingestion_pipeline.settings import Settings, load_settings
 from ingestion_pipeline.store.database import Database
 
@@ -28,6 +30,13 @@ class Session:
         if self.env_file != ".env" and not Path(self.env_file).is_file():
             raise BadSettings(f"{self.env_file}: no such file.", "Give --env a file like .env.example.")
         return load_settings(Path(self.env_file), **self.overrides)
+
+    @property
+    def web(self) -> Web:
+        """How sites are asked."""
+        settings = self.settings
+        politeness = Politeness(rates_of(settings.site_rate), settings.site_pause_s)
+        return Web(politeness, Access(settings.cookies_file, settings.proxy), settings.allow_private_addresses)
 
     @contextmanager
     def database(self) -> Iterator[Database]:

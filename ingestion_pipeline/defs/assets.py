@@ -17,6 +17,7 @@ from .metadata import about, preview, quality_note, source_metadata
 from .resources import Catalogue, Downloads, Embeddings, Quality, Store, Whisper
 
 videos = dg.DynamicPartitionsDefinition(name="videos")
+SOURCES_LISTED = "sources_listed"
 _OWNERS = ["team:ingestion"]
 Result = Iterator[dg.MaterializeResult[None]]
 """Of an asset that may end without an output: where its video has to wait, the partition stays missing."""
@@ -28,14 +29,19 @@ class VideoConfig(dg.Config):
     force: bool = Field(default=False, description="do it again although nothing has changed")
 
 
-@dg.asset(group_name="sources", kinds={"yaml", "postgres"}, owners=_OWNERS)
+@dg.asset(
+    group_name="sources",
+    kinds={"yaml", "postgres"},
+    owners=_OWNERS,
+    check_specs=[dg.AssetCheckSpec(SOURCES_LISTED, asset="video_catalog", description="Every source could be listed.")],
+)
 def video_catalog(
     context: dg.AssetExecutionContext,
     catalogue: Catalogue,
     store: Store,
     downloads: Downloads,
     embeddings: Embeddings,
-) -> dg.MaterializeResult[None]:
+) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster takes no other where there are checks
     """Which videos there are.
 
     Every source of `sources.yaml` is listed, without a download; a new video becomes a partition of the assets below.
@@ -46,10 +52,8 @@ def video_catalog(
         found = discovery.discover(
             store.database,
             read_sources(Path(catalogue.sources_file)),
+            downloads.web,
             limit=catalogue.ingestion_limit,
-            allow_private=downloads.allow_private_addresses,
-            access=downloads.access,
-            politeness=downloads.politeness,
             log=context.log.info,
         )
     # All of them: what an earlier listing saved before it was killed is not new any more.
@@ -63,8 +67,9 @@ def video_catalog(
             "new": len(found.new),
             "waiting": found.waiting,
             "faults": dg.MetadataValue.md("\n".join(f"- {fault}" for fault in found.faults) or "none"),
-            "failed_sources": found.failed_sources,
+            "failed_sources": len(found.failed),
         },
+        check_results=[_sources_listed(found)],
         # Constant: what a listing changes concerns new partitions only, the old ones stay up to date.
         data_version=dg.DataVersion("listing"),
     )
@@ -91,7 +96,7 @@ def raw_audio(context: dg.AssetExecutionContext, config: VideoConfig, store: Sto
             database,
             context.partition_key,
             downloads.fetch,
-            downloads.politeness,
+            downloads.web,
             retry_pause_s=downloads.retry_pause_s,
             force=config.force,
             log=context.log.info,
@@ -217,6 +222,16 @@ def segment_embeddings(
             "rows_unchanged": embedded.passages - embedded.written,
         },
         data_version=dg.DataVersion(embedded.fingerprint),
+    )
+
+
+def _sources_listed(found: discovery.Discovery) -> dg.AssetCheckResult:
+    """Name each source that could not be listed; the others were."""
+    return dg.AssetCheckResult(
+        check_name=SOURCES_LISTED,
+        passed=not found.failed,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={name: str(fault) for name, fault in found.failed.items()},
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from ingestion_pipeline.audio.ytdlp import Access
 from ingestion_pipeline.embedding.embedder import Embedder, InProcessEmbedder
 from ingestion_pipeline.models import server_folder, whisper_config
-from ingestion_pipeline.politeness import Politeness, rates_of
+from ingestion_pipeline.politeness import Politeness, Web, rates_of
 from ingestion_pipeline.quality import Limits
 from ingestion_pipeline.records import Audio, Video
 from ingestion_pipeline.serving.client import ModelServer, ServedEmbedder, ServedWhisper
@@ -78,16 +78,16 @@ class Downloads(ConfigurableResource[None]):
     retry_pause_s: float = Field(default=5, description="first pause, in s, before a try again in the same step")
     cookies_file: str | None = Field(default=None, description="cookies of an account (COOKIES_FILE)")
     proxy: str | None = Field(default=None, description="through which yt-dlp asks (PROXY)")
+    retention: str = Field(
+        default="keep", description="audio that is transcribed: keep, delete, or days that it is kept (AUDIO_RETENTION)"
+    )
 
     @property
-    def access(self) -> Access:
-        """By what way, and as whom, sites are asked."""
-        return Access(Path(self.cookies_file) if self.cookies_file else None, self.proxy)
-
-    @property
-    def politeness(self) -> Politeness:
-        """How often sites are asked."""
-        return Politeness(rates_of(self.site_rate), self.site_pause_s)
+    def web(self) -> Web:
+        """How sites are asked."""
+        access = Access(Path(self.cookies_file) if self.cookies_file else None, self.proxy)
+        politeness = Politeness(rates_of(self.site_rate), self.site_pause_s)
+        return Web(politeness, access, self.allow_private_addresses)
 
     def fetch(self, video: Video, log: Callable[[str], None]) -> Audio:
         """Download the audio of a video."""
@@ -98,7 +98,7 @@ class Downloads(ConfigurableResource[None]):
             Path(self.folder),
             max_bytes=self.max_audio_mb * 1_000_000,
             allow_private=self.allow_private_addresses,
-            access=self.access,
+            access=self.web.access,
             progress=log,
         )
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -31,7 +32,7 @@ def app_of(service: Service) -> Starlette:
             Route("/metrics", _guarded(_metrics)),
             Route("/healthz", _health),
         ],
-        exception_handlers={IngestionError: _refusal, ClientDisconnect: _nobody},
+        exception_handlers={IngestionError: _refusal, HTTPException: _not_here, ClientDisconnect: _nobody},
     )
     app.state.service = service
     return app
@@ -68,6 +69,14 @@ async def _health(_: Request) -> Response:
 async def _refusal(_: Request, error: Exception) -> Response:
     assert isinstance(error, IngestionError)
     return JSONResponse(error_form(error), status_of(error))
+
+
+async def _not_here(request: Request, error: Exception) -> Response:
+    """Answer in the API's form to a path or method that it does not have."""
+    assert isinstance(error, HTTPException)
+    message = f"{request.method} {request.url.path}: {error.detail}."
+    form = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+    return JSONResponse({"error": form}, error.status_code, error.headers)
 
 
 async def _nobody(_: Request, __: Exception) -> Response:

@@ -61,7 +61,7 @@ def asked_in(request: Request, form: FormData, wanted: Wanted) -> Asked:
         place,
         _text(form, "language"),
         "word" in wanted.granularities,
-        float(_text(form, "duration") or 0),
+        _number(form, "duration"),
         _flag(form, "suspect"),
     )
 
@@ -74,7 +74,7 @@ def wanted_in(form: FormData, model: str) -> Wanted:
     for name in _UNSUPPORTED:
         if form.get(name):
             raise Permanent(f"{name} is not supported.")
-    if float(_text(form, "temperature") or 0):
+    if _number(form, "temperature"):
         raise Permanent("Only temperature 0 is supported: chunks that fail are decoded again at higher ones.")
     answer = _text(form, "response_format") or "json"
     if answer not in FORMATS:
@@ -98,6 +98,14 @@ def _place_of(file: IO[bytes]) -> Path:
 def _text(form: FormData, name: str) -> str | None:
     value = form.get(name)
     return value if isinstance(value, str) and value else None
+
+
+def _number(form: FormData, name: str) -> float:
+    text = _text(form, name) or "0"
+    try:
+        return float(text)
+    except ValueError:
+        raise Permanent(f"{name} {text} is not a number.") from None
 
 
 def _flag(form: FormData, name: str) -> bool:

@@ -14,8 +14,6 @@ from ingestion_pipeline.errors import EnvironmentFault
 from .app import app_of
 from .service import Service
 
-_LAST_S = 120
-"""What videos that were begun get to be finished after SIGTERM."""
 _Place = tuple[Path, int]
 """A socket's path, and the number of the file that lies there."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -37,9 +35,9 @@ def listening_at(host: str, port: int, key: str | None) -> socket.socket:
 def serve(service: Service, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until the service was idle for long, or a signal comes; `ready` is called once requests are answered."""
     place = _place_of(listener)
-    app = app_of(service)
+    app, last_s = app_of(service), service.limits.last_s
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_LAST_S, timeout_keep_alive=1
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=last_s, timeout_keep_alive=1
     )
     try:
         asyncio.run(_serve(service, _Server(config), listener, ready, place))

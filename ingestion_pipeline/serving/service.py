@@ -23,11 +23,15 @@ _QUEUE = 256
 
 @dataclass(frozen=True)
 class Limits:
-    """Who may ask for what: an API key that is wanted, the largest upload (bytes), the longest queue."""
+    """Who may ask for what: an API key that is wanted, the largest upload (bytes), the longest queue.
+
+    `last_s` is what videos that were begun get to be finished after SIGTERM.
+    """
 
     key: str | None = field(default=None, repr=False)
     upload_bytes: int = 2_048_000_000
     queue: int = _QUEUE
+    last_s: int = 120
 
 
 class Service:

@@ -1,7 +1,9 @@
 """What listing a source gives, and the rule for the titles in it."""
 
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from ingestion_pipeline.errors import IngestionError
 from ingestion_pipeline.records import Video
@@ -18,17 +20,24 @@ class FeedState:
     last_modified: str | None = None
 
 
+NOTHING = FeedState()
+"""Where no version is known, or none is to be asked about."""
+
+
 @dataclass(frozen=True)
 class Listing:
-    """Videos, newest first, and the entries that were refused; `state` is empty except for feeds.
+    """Videos, newest first, and the entries that were refused; `state` is empty except for feeds and channels.
 
-    `unchanged` says that the feed is as `state` knew it, so that nothing was listed.
+    `unchanged` says that the source is as `state` knew it, so that nothing was listed. `rough_dates` are those, by key,
+    that are good enough to sort by and too rough to keep. `channel_id` is that of a YouTube channel.
     """
 
     videos: tuple[Video, ...] = ()
     faults: tuple[IngestionError, ...] = ()
-    state: FeedState = FeedState()
+    state: FeedState = NOTHING
     unchanged: bool = False
+    rough_dates: Mapping[str, datetime] = field(default_factory=dict)
+    channel_id: str | None = None
 
 
 def clean_title(text: str | None) -> str:

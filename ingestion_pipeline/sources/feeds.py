@@ -36,16 +36,20 @@ def list_feed(source: Source, state: FeedState, *, on_warning: Callable[[str], N
 
 
 def parse_feed(name: str, answer: Answer) -> Mapping[str, Any]:
-    """Return feedparser's reading of the answer; raise `SourceFault` if it is no feed or declares entities."""
+    """Return feedparser's reading of the answer; raise `SourceFault` if it cannot be read or declares entities."""
     import feedparser
 
     # UTF-16 has NULs between the letters.
     if b"<!entity" in answer.body.replace(b"\0", b"").lower():
         raise SourceFault(f"Source {name}: {answer.url} declares XML entities, which are refused.", "Use another feed.")
     # Without a location feedparser leaves guids as they are; from bytes it would open a file of that name.
-    feed: Mapping[str, Any] = feedparser.parse(
-        BytesIO(answer.body), response_headers={"content-type": answer.content_type or "application/xml"}
-    )
+    try:
+        feed: Mapping[str, Any] = feedparser.parse(
+            BytesIO(answer.body), response_headers={"content-type": answer.content_type or "application/xml"}
+        )
+    except Exception as error:  # it falls over hostile text, such as half of a surrogate pair
+        what = f"Source {name}: {answer.url} cannot be read as a feed: {error}."
+        raise SourceFault(what, "Tell its publisher, or leave it out.") from error
     if not feed.get("version"):
         raise SourceFault(
             f"Source {name}: {answer.url} is neither RSS nor Atom.",

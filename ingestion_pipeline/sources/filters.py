@@ -7,9 +7,11 @@ from datetime import UTC, datetime, time
 from ingestion_pipeline.records import Video
 
 from .config import Source
+from .entries import Listing
 
 _LIVE = {"is_live", "was_live", "post_live", "is_upcoming"}
 _NOW_OR_LATER = datetime.max.replace(tzinfo=UTC)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def choose(videos: Iterable[Video], source: Source) -> list[Video]:
@@ -41,6 +43,21 @@ def newest_first(videos: Iterable[Video]) -> list[Video]:
         dates.append(date)
     order = sorted(range(len(listed)), key=dates.__getitem__, reverse=True)
     return [listed[place] for place in order]
+
+
+def newest_of_all(listings: Iterable[Listing]) -> list[Video]:
+    """Return the videos of several listings, newest first, each key once, those of one listing in its order.
+
+    One without a date goes with its predecessor; a listing without any date comes last.
+    """
+    dated: dict[str, tuple[datetime, Video]] = {}
+    for listing in listings:
+        dates = [video.published_at or listing.rough_dates.get(video.key) for video in listing.videos]
+        date = next(filter(None, dates), _LONG_AGO)
+        for own, video in zip(dates, listing.videos, strict=True):
+            date = own or date
+            dated.setdefault(video.key, (date, video))
+    return [video for _, video in sorted(dated.values(), key=lambda pair: pair[0], reverse=True)]
 
 
 def _long_enough(video: Video, source: Source) -> bool:

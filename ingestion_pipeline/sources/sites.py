@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from ingestion_pipeline.audio.ytdlp import DIRECT, Access, youtube_dl
@@ -26,17 +27,24 @@ Info = Mapping[str, Any]
 
 
 def list_site(
-    source: Source, *, on_warning: Callable[[str], None], allow_private: bool = False, access: Access = DIRECT
+    source: Source,
+    url: str,
+    *,
+    most: int | None = None,
+    on_warning: Callable[[str], None],
+    allow_private: bool = False,
+    access: Access = DIRECT,
 ) -> Listing:
-    """List what the page holds, channel tabs included; raise `SourceFault` with yt-dlp's reason.
+    """List what the page at `url` holds, channel tabs included; raise `SourceFault` with yt-dlp's reason.
 
-    With `newest` each tab or playlist is read only until it has given that many that pass the filters.
+    With `newest` each tab or playlist is read only until it has given that many that pass the filters, with `most` only
+    so many entries of it, whatever they are.
     """
     try:
         with youtube_dl(options(on_warning), allow_private=allow_private, access=access) as ydl:
-            site = _Site(ydl, source)
-            page = site.open({"url": source.url})
-            return Listing(tuple(_kept(choose(site.videos(page), source), page)))
+            site = _Site(ydl, source, most)
+            page = site.open({"url": url})
+            return _listing(choose(site.videos(page), source), page)
     except IngestionError:
         raise
     except Exception as error:  # when a site changes, its extractor may fail in any way
@@ -47,6 +55,7 @@ def list_site(
 class _Site:
     ydl: Any
     source: Source
+    most: int | None
 
     def open(self, link: Info) -> Info:
         """Return what is at a link, a list or a video, with the entries of a list not yet asked for."""
@@ -63,7 +72,7 @@ class _Site:
             yield _video(self.source, page, parent or page)
             return
         found = 0
-        for entry in self._entries(page):
+        for entry in islice(self._entries(page), self.most):
             if _is_list(entry):
                 if depth < _MAX_DEPTH and not self._is_unwanted_tab(entry):
                     nested = self.open(entry) if entry.get("_type") in _LINKS else entry
@@ -92,11 +101,13 @@ class _Site:
         )
 
 
-def _kept(videos: list[Video], page: Info) -> list[Video]:
+def _listing(videos: list[Video], page: Info) -> Listing:
     """Drop dates such as "2 years ago": good enough to choose and sort by, too rough to keep."""
     if page.get("_type", "video") not in _LISTS:
-        return videos
-    return [replace(video, published_at=None) if video.extractor == "Youtube" else video for video in videos]
+        return Listing(tuple(videos))
+    rough = {video.key: video.published_at for video in videos if video.extractor == "Youtube" and video.published_at}
+    kept = (replace(video, published_at=None) if video.key in rough else video for video in videos)
+    return Listing(tuple(kept), rough_dates=rough, channel_id=page.get("channel_id"))
 
 
 def _is_list(entry: Info) -> bool:

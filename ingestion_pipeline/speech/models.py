@@ -2,11 +2,13 @@
 
 import ctypes
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 from ingestion_pipeline.demo import MODEL as DEMO_MODEL
 from ingestion_pipeline.errors import ModelFault
 
+_NO_DRIVER = "Install NVIDIA's driver or a newer one, or set WHISPER_DEVICE=cpu."
 _CUDA = "Run `pip install nvidia-cublas-cu12`, or set WHISPER_DEVICE=cpu."
 FIRST_USE = (
     "Give WHISPER_MODEL a name that faster-whisper knows, or a folder; the first use of a name downloads it from "
@@ -26,12 +28,19 @@ def knows_only_english(model: str) -> bool:
 
 
 def identity_of(model: str) -> str:
-    """Return the name of a model, with the hash of the weights' beginning where it is a folder."""
+    """Return the name of a model or, where it is a folder, the hash of its weights."""
     weights = Path(model_path(model)) / "model.bin"
     if not weights.exists():
         return model
+    about = weights.stat()
+    return _hash_of(weights, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _hash_of(weights: Path, size: int, _mtime_ns: int) -> str:
+    """Return size and SHA-256 of a file, read once for as long as it stays what it is: it may have gigabytes."""
     with weights.open("rb") as file:
-        return f"{weights.stat().st_size} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return f"{size} {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def check_present(model: str) -> None:
@@ -62,6 +71,8 @@ def loading_fault(model: str, device: str, error: Exception) -> ModelFault:
             f"Whisper model {model} does not fit into the memory of {whose}: {error}.",
             f"Set a smaller WHISPER_MODEL, or end what else uses the memory of {whose}.",
         )
+    if any(words in str(error) for words in ("driver version", "no CUDA-capable device")):
+        return ModelFault(f"Whisper model {model} cannot run on {device}: {error}.", _NO_DRIVER)
     if any(name in str(error) for name in ("libcublas", "libcudnn", "CUDA")):
         return ModelFault(f"Whisper model {model} cannot run on {device}: {error}.", _CUDA)
     return ModelFault(f"Whisper model {model} cannot be loaded: {error}.", FIRST_USE)

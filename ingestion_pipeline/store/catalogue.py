@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from psycopg import Connection
 from psycopg.rows import class_row
@@ -16,11 +17,16 @@ _SQL = queries("catalogue")
 
 @dataclass(frozen=True)
 class SourceState:
-    """How a source was last listed; `config_hash` tells whether its entry in `sources.yaml` has changed since."""
+    """How a source was last listed; `config_hash` tells whether its entry in `sources.yaml` has changed since.
+
+    `reconciled_at` is when it was last listed from end to end, `channel_id` that of a YouTube channel.
+    """
 
     config_hash: str
     etag: str | None = None
     last_modified: str | None = None
+    reconciled_at: datetime | None = None
+    channel_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -49,9 +55,12 @@ def all_keys(connection: Connection) -> list[str]:
 
 
 def save_videos(connection: Connection, videos: Sequence[Video]) -> None:
-    """Add videos; one that is there keeps its source, and what the new listing does not know of it."""
+    """Add videos, newest first; one that is there keeps its source, and what the new listing does not know of it.
+
+    Where nobody says when a video was published, the time at which it was added stands for that: the newest is last.
+    """
     with connection.cursor() as cursor:
-        cursor.executemany(_SQL["upsert_video"], [asdict(video) for video in videos])
+        cursor.executemany(_SQL["upsert_video"], [asdict(video) for video in reversed(videos)])
 
 
 def video_of(connection: Connection, key: str) -> Video:
@@ -61,6 +70,27 @@ def video_of(connection: Connection, key: str) -> Video:
     if video is None:
         raise VideoUnknown(f"Video {key} is not in the catalogue.", "Run `ingest discover`, or `ingest add URL`.")
     return video
+
+
+def is_known(connection: Connection, key: str) -> bool:
+    """Tell whether the catalogue holds a video."""
+    return connection.execute(_SQL["known_keys"], ([key],)).fetchone() is not None
+
+
+def removed_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Return those of `keys` whose videos a person removed."""
+    return {key for (key,) in connection.execute(_SQL["removed_keys"], (list(keys),))}
+
+
+def restore(connection: Connection, keys: Sequence[str]) -> None:
+    """Let videos that were removed be added again."""
+    connection.execute(_SQL["restore"], (list(keys),))
+
+
+def remove(connection: Connection, key: str) -> None:
+    """Delete a video with all that was made of it, and note that no listing should add it again."""
+    connection.execute(_SQL["remove"], (key,))
+    connection.execute(_SQL["delete_video"], (key,))
 
 
 def videos_to_do(connection: Connection, embedding_model: str, *, failed: bool = False) -> list[str]:
@@ -81,6 +111,16 @@ def source_state(connection: Connection, name: str) -> SourceState | None:
 def save_source_state(connection: Connection, name: str, state: SourceState) -> None:
     """Keep how a source stands now."""
     connection.execute(_SQL["save_source_state"], {"name": name, **asdict(state)})
+
+
+def save_source_error(connection: Connection, name: str, config_hash: str, error: str) -> None:
+    """Keep why a source could not be listed; what is known of it stays."""
+    connection.execute(_SQL["save_source_error"], {"name": name, "config_hash": config_hash, "error": error})
+
+
+def forget_sources(connection: Connection, kept: Sequence[str]) -> None:
+    """Forget how sources stood that are not among `kept`; their videos stay."""
+    connection.execute(_SQL["forget_sources"], (list(kept),))
 
 
 def source_counts(connection: Connection, embedding_model: str) -> list[SourceCounts]:

@@ -10,7 +10,7 @@ from psycopg import Connection, Cursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from ingestion_pipeline.errors import DatabaseFault
+from ingestion_pipeline.errors import DatabaseFault, VideoBusy
 
 _WRITERS, _RECOGNISERS, _VIDEOS = 1, 2, 3
 """Namespaces of advisory locks, the first of their two keys."""
@@ -62,6 +62,15 @@ class Database:
         """Hold a video alone, on a connection of its own; a second run waits until the first is done or dead."""
         with self.connection(autocommit=True) as connection:
             connection.execute("select pg_advisory_lock(%s, hashtext(%s))", (_VIDEOS, video))
+            yield
+
+    @contextmanager
+    def unless_busy(self, video: str) -> Iterator[None]:
+        """Hold a video alone, as `only_run_of`; raise `VideoBusy` where a run has it."""
+        with self.connection(autocommit=True) as connection:
+            held = connection.execute("select pg_try_advisory_lock(%s, hashtext(%s))", (_VIDEOS, video)).fetchone()
+            if held == (False,):
+                raise VideoBusy(f"A run works on video {video}.", "Try again when it is done, or cancel it.")
             yield
 
 

@@ -18,8 +18,8 @@ _LOCK = 0x1A9E57
 def migrate(database: Database) -> list[str]:
     """Apply what is missing and return its names; raise `DatabaseFault` where the server will not do."""
     with database.connection() as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
         _check_postgres(connection)
+        connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
         _have_pgvector(connection)
         connection.execute("create table if not exists migrations (name text primary key, sha256 text not null)")
         done = dict(connection.execute("select name, sha256 from migrations").fetchall())

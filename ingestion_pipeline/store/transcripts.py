@@ -1,6 +1,6 @@
 """Audio and transcripts of videos; a transcript is written and replaced whole, in the caller's transaction."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from psycopg import Connection
@@ -14,6 +14,14 @@ _SQL = queries("transcripts")
 _SEGMENT_TYPES = ["text", "int4", "float8", "float8", "text", "float4", "float4", "float4", "float4"]
 
 
+@dataclass(frozen=True)
+class Served:
+    """A file of which a transcript was made."""
+
+    video: str
+    path: Path
+
+
 def audio_of(connection: Connection, video: str) -> Audio | None:
     """Return what was downloaded for a video, None where nothing was."""
     row = connection.execute(_SQL["audio"], (video,)).fetchone()
@@ -21,8 +29,22 @@ def audio_of(connection: Connection, video: str) -> Audio | None:
 
 
 def save_audio(connection: Connection, video: str, audio: Audio) -> None:
-    """Note where the audio of a video lies."""
+    """Note where the audio of a video lies; the same audio again counts as fetched when it was first."""
     connection.execute(_SQL["save_audio"], {**asdict(audio), "video": video, "path": str(audio.path)})
+
+
+def served_audio(connection: Connection, local: str, days: int, video: str | None = None) -> list[Served]:
+    """Return the audio, of one video or of all, of which a transcript was made at least `days` ago.
+
+    That of videos whose extractor is `local` belongs to somebody else.
+    """
+    rows = connection.execute(_SQL["served_audio"], {"local": local, "days": days, "video": video})
+    return [Served(video, Path(path)) for video, path in rows]
+
+
+def is_transcribed(connection: Connection, video: str) -> bool:
+    """Tell whether there is a transcript of the audio that was fetched last."""
+    return connection.execute(_SQL["is_transcribed"], (video,)).fetchone() == (True,)
 
 
 def fingerprint_of(connection: Connection, video: str) -> str | None:

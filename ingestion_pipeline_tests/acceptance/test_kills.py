@@ -1,24 +1,15 @@
 """A backfill in which something is killed again and again: nothing is lost, nothing is left over."""
 
-import os
-import random
-import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
-from ingestion_pipeline.cli.session import Session, shipped
-from ingestion_pipeline.databases import child_environment
+from ingestion_pipeline.cli.session import Session
 from ingestion_pipeline.private_folders import socket_folder
 from ingestion_pipeline.store.transcripts import transcript_of
+from ingestion_pipeline_tests.support.dagster_processes import Killer, dagster
 from ingestion_pipeline_tests.support.dagster_ui import BACKFILL, DagsterUI
 from ingestion_pipeline_tests.support.installation import Installation
 from ingestion_pipeline_tests.support.model_servers import wait_until
@@ -33,75 +24,6 @@ mutation ($runId: String!) {
 STEPS = ["raw_audio", "transcripts", "segment_embeddings"]
 
 
-class Dagster:
-    """Webserver and daemon; whoever of them is killed is started again, as a service manager does."""
-
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
-        self._folder, self._environment = folder, environment
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        workspace = str(shipped("workspace.yaml"))
-        self.ui = DagsterUI(f"http://127.0.0.1:{port}")
-        self._webserver = self._start("dagster_webserver", "-w", workspace, "-p", str(port))
-        self._workspace = workspace
-        self.start_daemon()
-        wait_until(lambda: _listens(port))
-        self.ui.wait_until_loaded()
-
-    def start_daemon(self) -> None:
-        self.daemon = self._start("dagster._daemon", "run", "-w", self._workspace)
-
-    def end(self) -> None:
-        for process in (self.daemon, self._webserver):
-            process.send_signal(signal.SIGINT)
-            process.wait()
-
-    def _start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        log = (self._folder / "dagster.log").open("ab")
-        with log:
-            return subprocess.Popen(
-                [sys.executable, "-m", *arguments], cwd=self._folder, env=self._environment, stdout=log, stderr=log
-            )
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Killer:
-    """Kills the model server, a run or the daemon, drawn from a seed."""
-
-    def __init__(self, dagster: Dagster, folder: Path) -> None:
-        self._dagster, self._folder, self._rng = dagster, str(folder), random.Random(7)
-        self._sockets = str(socket_folder(folder / "data/model-server"))
-        self.killed: list[str] = []
-
-    def kill(self) -> None:
-        kind = self._rng.choice(["server", "run", "run", "daemon"])
-        victims = {"server": self._servers, "run": self.runs, "daemon": lambda: [self._dagster.daemon.pid]}[kind]()
-        if not victims:
-            return
-        os.kill(self._rng.choice(victims), signal.SIGKILL)
-        self.killed.append(kind)
-        if kind == "daemon":
-            self._dagster.daemon.wait()
-            self._dagster.start_daemon()
-
-    def _servers(self) -> list[int]:
-        return [
-            one.pid for one in psutil.process_iter(["cmdline"]) if self._sockets in " ".join(one.info["cmdline"] or [])
-        ]
-
-    def runs(self) -> list[int]:
-        """Return the processes of runs: children of the code servers, which multiprocessing spawned."""
-        return [
-            one.pid
-            for one in psutil.process_iter(["cmdline", "cwd"])
-            if one.info["cwd"] == self._folder and "spawn_main" in " ".join(one.info["cmdline"] or [])
-        ]
-
-
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     installation = Installation(tmp_path)
@@ -113,17 +35,6 @@ def installation(tmp_path: Path) -> Installation:
     installation.set(WHISPER_MODEL="demo-en", WHISPER_DEVICE="cpu", IO_WORKERS="6", MODEL_SERVER_IDLE_S="5")
     installation.list_sources(f"name: here, folder: '{audio}'")
     return installation
-
-
-@contextmanager
-def dagster(installation: Installation) -> Iterator[Dagster]:
-    session = Session(str(installation.folder / ".env"), data_dir=installation.folder / "data")
-    environment = installation.environment | child_environment(session.settings)
-    running = Dagster(installation.folder, environment)
-    try:
-        yield running
-    finally:
-        running.end()
 
 
 def test_a_backfill_of_thirty_survives_thirty_kills(installation: Installation) -> None:

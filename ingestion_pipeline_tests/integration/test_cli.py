@@ -11,6 +11,7 @@ import pytest
 from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline_tests.support.installation import Installation, dagster_url_of
+from ingestion_pipeline_tests.support.video_site import SiteVideo, add_channel, plugin_folder
 from ingestion_pipeline_tests.support.web import Site
 
 
@@ -66,7 +67,14 @@ def test_an_unknown_video(here: Installation) -> None:
     assert "Video nothing has no transcript" in error_of(here, "export", "nothing")
 
 
-def test_add_run_search_and_export_a_single_file(here: Installation, site: Site) -> None:
+def test_add_of_a_playlist_adds_its_videos_once(here: Installation, site: Site) -> None:
+    here.environment["PYTHONPATH"] += f"{os.pathsep}{plugin_folder()}"
+    playlist = add_channel(site, "c", {"Videos": [SiteVideo("v1", "One"), SiteVideo("v2", "Two")]})
+    assert {video["title"] for video in here.json("add", playlist)} == {"One", "Two"}
+    assert here.json("add", playlist) == []
+
+
+def test_add_run_search_and_export_a_single_file(here: Installation, database: Database, site: Site) -> None:
     episode = EPISODES[0]
     url = site.add("/bread.opus", episode.read_bytes(), "audio/ogg")
     (added,) = here.json("add", url)
@@ -77,6 +85,9 @@ def test_add_run_search_and_export_a_single_file(here: Installation, site: Site)
     assert hit["link"].startswith(f"{url}#t=")
     exported = here.run("export", added["video"], "--format", "vtt")
     assert exported.stdout.startswith("WEBVTT")
+    records = records_of_dagster(database)
+    for figure in ("rtfx", "wait_seconds", "cpu_mean_cores", "memory_peak_mb", "chunks_decoded_again"):
+        assert figure in records
 
 
 def test_one_failure_does_not_stop_the_others(here: Installation, site: Site) -> None:

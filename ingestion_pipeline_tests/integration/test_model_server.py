@@ -12,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 
 from ingestion_pipeline.demo import EPISODES
-from ingestion_pipeline.embedding.embedder import MINILM, InProcessEmbedder
+from ingestion_pipeline.embedding.embedder import MINILM, InProcessEmbedder, weights_of
 from ingestion_pipeline.errors import (
     ModelFault,
     ModelServerFault,
@@ -85,6 +86,16 @@ def test_served_vectors_are_those_of_the_library_in_this_process(server: ModelSe
     assert served.documents([]).shape == (0, served.dimensions) == (0, 384)
 
 
+def test_two_embedding_models_serve_at_once_and_every_run_gets_its_own_vectors(server: ModelServer) -> None:
+    folder, here = str(weights_of(MINILM)), InProcessEmbedder(MINILM)
+    asked = [(model, [f"bees {number}", f"hive {number}"]) for number in range(6) for model in (MINILM, folder)]
+    with ThreadPoolExecutor(len(asked)) as threads:
+        found = list(threads.map(lambda one: ServedEmbedder(server, one[0]).documents(one[1]), asked))
+    for (_, texts), vectors in zip(asked, found, strict=True):
+        np.testing.assert_allclose(vectors, here.documents(texts), atol=1e-5)
+    assert loads(server.address()) == {MINILM: 1, folder: 1}
+
+
 def test_of_many_that_need_a_server_one_starts_it_and_both_models_load_once(server: ModelServer) -> None:
     embedder = ServedEmbedder(server, MINILM)
     with ThreadPoolExecutor(12) as threads:
@@ -96,11 +107,34 @@ def test_of_many_that_need_a_server_one_starts_it_and_both_models_load_once(serv
     assert list(loads(server.address()).values()) == [1, 1]
 
 
+def test_what_it_did_stands_in_its_metrics(server: ModelServer) -> None:
+    transcribed(server)
+    address = server.address()
+    assert metric(address, "chunks_total") == 2
+    assert 1 <= metric(address, "batch_fill") <= 2
+    assert metric(address, "audio_seconds_total") == pytest.approx(EPISODE.duration_s, abs=0.1)
+    assert metric(address, "rtfx") > 1
+    assert min(metric(address, f"{name}_total") for name in ("decode_busy_seconds", "active_seconds")) > 0
+    assert metric(address, "resident_memory_bytes") > 1e7
+    idle = ("videos_waiting", "videos_active", "chunks_ready", "chunks_decoded_again_total")
+    assert [metric(address, name) for name in idle] == [0, 0, 0, 0]
+
+
 def test_only_this_user_reaches_it(server: ModelServer) -> None:
     path = server.address().socket_path
     assert path is not None
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_what_it_warns_of_stands_in_the_log_of_one_run(tmp_path: Path) -> None:
+    cores = joblib.cpu_count()
+    lines: list[str] = []
+    with model_server(tmp_path, replace(DEMO, parallel=cores + 1)) as server:
+        for _ in range(2):
+            transcribed(server, lines=lines)
+    [warning] = [line for line in lines if line.startswith("model server: ")]
+    assert warning.startswith(f"model server: {cores + 1} decode workers on {cores} cores")
 
 
 def test_it_lives_in_a_session_of_its_own(server: ModelServer) -> None:
@@ -170,24 +204,37 @@ def test_at_sigterm_it_finishes_what_it_began_and_who_waits_gets_another(server:
     wait_until_gone(pid)
 
 
-def test_who_goes_away_cancels_the_work(server: ModelServer, long: Audio) -> None:
+def test_at_sigterm_what_takes_too_long_is_given_up(tmp_path: Path, long: Audio) -> None:
+    with tcp_server(last_s=1) as address, ThreadPoolExecutor(1) as threads:
+        at_work = threads.submit(transcribed, ModelServer(CONFIG, tmp_path, address.url), long)
+        wait_until(lambda: begun(address))
+        pid = pid_of(address)
+        os.kill(pid, signal.SIGTERM)
+        with pytest.raises(ModelServerFault, match="Nobody answers"):
+            at_work.result(60)
+        wait_until_gone(pid)
+
+
+@pytest.mark.parametrize("stream", ["false", "true"])
+def test_who_goes_away_cancels_the_work(server: ModelServer, long: Audio, stream: str) -> None:
     address = server.address()
-    with started_client(address, long) as client:
+    with started_client(address, long, stream) as client:
         wait_until(lambda: begun(address))
         client.kill()
     wait_until(lambda: metric(address, "videos_active") == 0)
     assert metric(address, "audio_seconds_total") == 0
 
 
-def started_client(address: Address, audio: Audio) -> "subprocess.Popen[bytes]":
+def started_client(address: Address, audio: Audio, stream: str) -> "subprocess.Popen[bytes]":
     code = (
         "import sys; from pathlib import Path; from ingestion_pipeline.serving.connection import Address;"
         "from urllib.parse import urlencode;"
-        "body = urlencode({'model': 'demo-en', 'path': sys.argv[2], 'language': 'en'}).encode();"
-        "Address(sys.argv[1]).request('POST', '/v1/audio/transcriptions', body,"
-        " {'Content-Type': 'application/x-www-form-urlencoded'}).__enter__()"
+        "form = {'model': 'demo-en', 'path': sys.argv[2], 'language': 'en', 'stream': sys.argv[3]};"
+        "sent = Address(sys.argv[1]).request('POST', '/v1/audio/transcriptions', urlencode(form).encode(),"
+        " {'Content-Type': 'application/x-www-form-urlencoded'});"
+        "sent.__enter__().read()"
     )
-    return subprocess.Popen([sys.executable, "-c", code, address.url, str(audio.path)])
+    return subprocess.Popen([sys.executable, "-c", code, address.url, str(audio.path), stream])
 
 
 def test_elsewhere_the_audio_is_sent_and_the_key_is_asked_for(tmp_path: Path) -> None:

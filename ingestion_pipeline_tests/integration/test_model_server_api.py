@@ -103,6 +103,10 @@ def test_bad_requests_get_the_form_of_the_api(client: openai.OpenAI) -> None:
         create(file=EPISODE, model="demo-en", response_format="xml")
     with pytest.raises(openai.BadRequestError, match="temperature"):
         create(file=EPISODE, model="demo-en", temperature=0.7)
+    with pytest.raises(openai.BadRequestError, match="temperature warm is not a number"):
+        create(file=EPISODE, model="demo-en", extra_body={"temperature": "warm"})
+    with pytest.raises(openai.NotFoundError, match="POST /v1/chat/completions: Not Found"):
+        client.chat.completions.create(model="demo-en", messages=[])
     with pytest.raises(openai.NotFoundError, match="/no/such"):
         client.embeddings.create(input="x", model="/no/such")
     with pytest.raises(openai.BadRequestError, match="neither a text nor a list"):

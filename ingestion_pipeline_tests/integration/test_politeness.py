@@ -16,7 +16,7 @@ from ingestion_pipeline.audio.download import fetch_audio
 from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.discovery import discover
 from ingestion_pipeline.errors import Breaker, SourceFault, SourceRefused
-from ingestion_pipeline.politeness import Politeness, ask_again, host_of
+from ingestion_pipeline.politeness import Politeness, Web, ask_again, host_of
 from ingestion_pipeline.records import Audio, Video
 from ingestion_pipeline.sources.config import Source
 from ingestion_pipeline.store import catalogue, sites
@@ -47,7 +47,7 @@ def fetched(database: Database, folder: Path, politeness: Politeness, one: Video
     def download(one: Video, log: pipeline.Log) -> Audio:
         return fetch_audio(one, folder, max_bytes=10_000_000, allow_private=True, progress=log)
 
-    pipeline.fetch(database, one.key, download, politeness, retry_pause_s=0.001, log=lambda _: None)
+    pipeline.fetch(database, one.key, download, Web(politeness), retry_pause_s=0.001, log=lambda _: None)
 
 
 def turn(database: Database, politeness: Politeness, one: Video) -> None:
@@ -164,7 +164,7 @@ def test_a_site_that_refuses_while_it_is_listed_is_left_alone(database: Database
     use_video_site()
     feed = Source(name="feed", feed=site.add("/feed", b"", status=429))
     other = Source(name="other", feed=site.add("/other", b"<rss/>", "application/rss+xml"))
-    found = discover(database, [feed, other], allow_private=True, log=lambda _: None)
+    found = discover(database, [feed, other], Web(allow_private=True), log=lambda _: None)
     assert [type(fault) for fault in found.faults] == [SourceRefused, SourceFault]
     assert "is left alone until" in str(found.faults[1])
     assert [path for _, path, _ in site.requests] == ["/feed"]
@@ -176,7 +176,7 @@ def test_a_bot_check_while_a_page_is_listed_is_a_refusal(database: Database) -> 
     use_video_site()
     with serving() as site:
         page = Source(name="page", url=add_video(site, SiteVideo("v1", refusal=BOT_CHECK)))
-        found = discover(database, [page], allow_private=True, log=lambda _: None)
+        found = discover(database, [page], Web(allow_private=True), log=lambda _: None)
         assert [type(fault) for fault in found.faults] == [SourceRefused]
         with database.connection() as connection:
             left_alone = sites.blocked(connection, host_of(site.url))

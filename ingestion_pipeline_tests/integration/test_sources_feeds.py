@@ -8,6 +8,7 @@ import pytest
 from ingestion_pipeline.errors import Permanent, PrivateAddress, SourceFault
 from ingestion_pipeline.sources.config import Source
 from ingestion_pipeline.sources.listing import FeedState, Listing, list_source
+from ingestion_pipeline.sources.plan import Plan
 from ingestion_pipeline_tests.support.web import Site, serving
 
 ITUNES = "http://www.itunes.com/dtds/podcast-1.0.dtd"
@@ -32,7 +33,8 @@ def rss(*items: str, language: str = "de-AT") -> str:
 
 def listed(url: str, state: FeedState | None = None, **filters: object) -> Listing:
     source = Source(name="pod", feed=url, **filters)  # type: ignore[arg-type]
-    return list_source(source, state, on_warning=pytest.fail, allow_private=True)
+    plan = Plan(None, state=state or FeedState())
+    return list_source(source, plan, on_warning=pytest.fail, allow_private=True)
 
 
 def answer_once(server: socket.socket, answer: bytes) -> bytes:

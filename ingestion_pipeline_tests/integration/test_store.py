@@ -1,8 +1,10 @@
 """The store on a real PostgreSQL: what is written is read, what is replaced is gone, what fails leaves nothing."""
 
 import dataclasses
+import socket
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 
 import numpy as np
@@ -62,6 +64,31 @@ def test_a_server_without_pgvector_is_named(server: EmbeddedServer) -> None:
         connection.execute("alter database bare set extension_control_path = '/nowhere'")
     with pytest.raises(DatabaseFault, match=r"has no pgvector\. Install the extension"):
         migrate(Database(server.url("bare")))
+
+
+def test_a_postgresql_that_is_too_old_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as old, ThreadPoolExecutor(1) as thread:
+        greeted = thread.submit(greet, old, b"14.12")
+        url = f"postgresql://me@127.0.0.1:{old.getsockname()[1]}/name?sslmode=disable&gssencmode=disable"
+        with pytest.raises(
+            DatabaseFault, match=r"PostgreSQL 14, which is too old\. Give DATABASE_URL one of version 15"
+        ):
+            migrate(Database(url))
+        greeted.result(10)
+
+
+def greet(server: socket.socket, version: bytes) -> None:
+    """Let a client in as PostgreSQL does, and wait until it leaves, or wants more than to know the version."""
+    client, _ = server.accept()
+    with client:
+        client.settimeout(5)
+        client.recv(4096)
+        told = b"server_version\0" + version + b"\0"
+        encoding = b"client_encoding\0UTF8\0"
+        parts = [(b"R", bytes(4)), (b"S", told), (b"S", encoding), (b"Z", b"I")]
+        client.sendall(b"".join(kind + (4 + len(body)).to_bytes(4, "big") + body for kind, body in parts))
+        while client.recv(4096):
+            pass
 
 
 def test_an_unreachable_database_is_one_line() -> None:

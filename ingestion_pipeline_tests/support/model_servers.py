@@ -40,9 +40,11 @@ def model_server(folder: Path, whisper: WhisperConfig = DEMO, idle_s: float = 60
 
 
 @contextmanager
-def tcp_server(*, key: str | None = None, upload_bytes: int = 10**9, queue: int = 8) -> Iterator[Address]:
+def tcp_server(
+    *, key: str | None = None, upload_bytes: int = 10**9, queue: int = 8, last_s: int = 120
+) -> Iterator[Address]:
     """Give the address of a server on loopback."""
-    limits = json.dumps({"key": key, "upload_bytes": upload_bytes, "queue": queue})
+    limits = json.dumps({"key": key, "upload_bytes": upload_bytes, "queue": queue, "last_s": last_s})
     command = [sys.executable, __file__, limits]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None

@@ -80,7 +80,9 @@ def add_video(site: Site, video: SiteVideo, audio: bytes = b"", suffix: str = "o
     return site.add(video.path, json.dumps(page), "application/json")
 
 
-def add_channel(site: Site, name: str, tabs: dict[str, Sequence[SiteVideo]], page_size: int = 30) -> str:
+def add_channel(
+    site: Site, name: str, tabs: dict[str, Sequence[SiteVideo]], page_size: int = 30, channel_id: str | None = None
+) -> str:
     """Serve a channel of tabs, a page of `page_size` entries at a time, newest first; return its URL.
 
     With one tab it is a plain playlist. The videos' own pages are not added.
@@ -89,7 +91,7 @@ def add_channel(site: Site, name: str, tabs: dict[str, Sequence[SiteVideo]], pag
         {"title": f"{name} - {tab}", "first": _pages(site, name, tab, videos, page_size)}
         for tab, videos in tabs.items()
     ]
-    page = {"channel": f"Channel {name}", "tabs": listed}
+    page = {"channel": f"Channel {name}", "channel_id": channel_id, "tabs": listed}
     return site.add(f"/testsite/channel/{name}", json.dumps(page), "application/json")
 
 

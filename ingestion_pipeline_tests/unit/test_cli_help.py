@@ -8,22 +8,14 @@ from click.testing import CliRunner
 
 from ingestion_pipeline.cli import ingest
 
-NAMED = {
-    *(
-        "add",
-        "db",
-        "demo",
-        "dev",
-        "discover",
-        "doctor",
-        "export",
-        "failures",
-        "retry",
-        "run",
-        "search",
-        "serve",
-        "tune",
-    ),
+NAMED = {"add", "db", "demo", "dev", "discover", "doctor", "export"} | {
+    "failures",
+    "remove",
+    "retry",
+    "run",
+    "search",
+    "serve",
+    "tune",
 }
 
 
@@ -49,3 +41,9 @@ def test_help_has_a_sentence_and_an_example(path: tuple[str, ...]) -> None:
         command = command.commands[name]
     assert command.help
     assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+@pytest.mark.parametrize("path", ["add", "discover", "doctor", "run", "search", "tune", "db status"])
+def test_what_a_program_would_read_comes_as_json(path: str) -> None:
+    result = CliRunner().invoke(ingest, [*path.split(), "--help"])
+    assert "--json" in result.output

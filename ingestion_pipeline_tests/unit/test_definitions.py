@@ -44,14 +44,31 @@ def test_an_asset_is_described(name: str) -> None:
 
 def test_the_jobs_are_these() -> None:
     repository = DEFINITIONS.get_repository_def()
-    assert set(repository.job_names) - {"__ASSET_JOB"} == {"ingest_video", "list_sources", "notify_failures"}
+    named = {"ingest_video", "list_sources", "add_videos", "remove_videos", "delete_audio", "notify_failures"}
+    assert set(repository.job_names) - {"__ASSET_JOB"} == named
+    assert all(repository.get_job(name).description for name in named)
     job = repository.get_job("ingest_video")
     assert {node.name for node in job.nodes} == {*STEPS, "audio_quality", "transcript_quality", "embedding_quality"}
     assert job.executor_def.name == "in_process"
 
 
-def test_the_sensors_are_these() -> None:
-    assert {sensor.name for sensor in DEFINITIONS.sensors or ()} == {"failure_messages"}
+def test_schedules_and_sensors_run_from_the_start() -> None:
+    repository = DEFINITIONS.get_repository_def()
+    schedules = {schedule.name: (schedule.cron_schedule, schedule.job_name) for schedule in repository.schedule_defs}
+    assert schedules == {
+        "discover_sources": ("*/30 * * * *", "list_sources"),
+        "sweep_audio": ("17 * * * *", "delete_audio"),
+    }
+    sensors = {sensor.name: sensor.minimum_interval_seconds for sensor in repository.sensor_defs}
+    assert sensors == {"new_uploads": 30, "retry_due": 30, "orphans": 30, "failure_messages": 30}
+    for instigator in (*repository.schedule_defs, *repository.sensor_defs):
+        assert instigator.default_status.value == "RUNNING"
+        assert instigator.description
+
+
+def test_the_catalogue_is_checked() -> None:
+    keys = [key.to_user_string() for key in DEFINITIONS.get_repository_def().asset_graph.asset_check_keys]
+    assert keys == ["video_catalog:sources_listed"]
 
 
 def test_each_step_takes_one_video() -> None:

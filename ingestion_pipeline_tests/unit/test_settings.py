@@ -59,12 +59,16 @@ def test_the_example_holds_both_profiles(profile: str, tmp_path: Path) -> None:
         ("IO_WORKERS", "0", "greater than or equal to 1"),
         ("WHISPER_DEVICE", "tpu", "'auto', 'cuda' or 'cpu'"),
         ("ALLOW_PRIVATE_ADDRESSES", "perhaps", "boolean"),
+        ("MODEL_SERVER_URL", "gpu-box:8008", "not an address such as http://host:8008"),
+        ("MODEL_SERVER_IDLE_S", "0", "greater than 0"),
         ("SITE_RATE", "youtube.com=fast", "youtube.com=fast is not a host with its videos a minute"),
         ("SITE_RATE", "youtube.com=0", "such as youtube.com=5"),
         ("SITE_RATE", "youtube.com=5,", "nothing is not a host"),
         ("SITE_RATE", "https://youtube.com=5", "is not a host"),
         ("SITE_PAUSE_S", "0", "greater than 0"),
         ("RETRY_AFTER_S", "inf", "finite number"),
+        ("AUDIO_RETENTION", "never", "keep, delete, or a number of days"),
+        ("AUDIO_RETENTION", "0", "keep, delete, or a number of days"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(
@@ -130,7 +134,10 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    settings = load_settings(ingestion_limit=5, allow_private_addresses=True, data_dir=tmp_path / "a b")
+    monkeypatch.setenv("WHISPER_BATCH", "8")
+    settings = load_settings(
+        ingestion_limit=5, allow_private_addresses=True, data_dir=tmp_path / "a b", whisper_batch=None
+    )
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     assert load_settings() == settings

@@ -43,6 +43,12 @@ def test_what_is_no_feed(body: bytes) -> None:
         parse_feed("pod", an_answer(body))
 
 
+def test_what_feedparser_falls_over_is_a_fault_of_the_source() -> None:
+    body = b'<rss version="2.0"><channel><item><title>half &#xD800; a pair</title></item></channel></rss>'
+    with pytest.raises(SourceFault, match=r"Source pod: https://e\.org/f cannot be read as a feed: .*surrogates"):
+        parse_feed("pod", an_answer(body))
+
+
 @pytest.mark.parametrize("content_type", ["", "text/xml", "application/octet-stream", "text/html; charset=utf-8"])
 def test_the_text_is_read_as_utf_8_whatever_type_the_server_names(content_type: str) -> None:
     body = '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0"><channel><title>Käse 🎙️</title></channel></rss>'

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
@@ -169,7 +170,7 @@ def _drawn_ahead(batches: Batches, first: int) -> Iterator[tuple[int, Batch]]:
 
 def _learn(trainee: Trainee, optimizer: torch.optim.Optimizer, batch: Batch, device: str) -> tuple[float, float]:
     labels = batch.labels.to(device)
-    with torch.autocast(device, torch.bfloat16):
+    with torch.autocast(device, torch.bfloat16, enabled=_has_bfloat16(device)):
         logits, ctc_logits, looks = trainee(batch.features.to(device), batch.tokens.to(device))
     wanted = labels != IGNORED
     logits, next_tokens = logits[wanted].float(), labels[wanted]
@@ -181,6 +182,12 @@ def _learn(trainee: Trainee, optimizer: torch.optim.Optimizer, batch: Batch, dev
     optimizer.step()
     words = next_tokens < vocabulary.END
     return loss.item(), (logits.argmax(-1) == next_tokens)[words].float().mean().item()
+
+
+@cache
+def _has_bfloat16(device: str) -> bool:
+    """Tell whether the device computes in bfloat16 itself; a processor that imitates it takes ten times as long."""
+    return device != "cpu" or torch.cpu.get_capabilities().get("avx512_bf16", False)
 
 
 def _ctc_loss(logits: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -1,11 +1,11 @@
 -- name: upsert_video
 insert into videos (
     key, source, extractor, source_id, media_url, page_url, title, channel, published_at, duration_s, language,
-    live_status
+    live_status, discovered_at
 )
 values (
     %(key)s, %(source)s, %(extractor)s, %(source_id)s, %(media_url)s, %(page_url)s, %(title)s, %(channel)s,
-    %(published_at)s, %(duration_s)s, %(language)s, %(live_status)s
+    %(published_at)s, %(duration_s)s, %(language)s, %(live_status)s, clock_timestamp()
 )
 on conflict (key) do update set
     media_url = excluded.media_url,
@@ -38,19 +38,44 @@ left join embedded_videos e on e.video = v.key and e.model = (select id from emb
 left join failures f on f.video = v.key
 where (t.video is null or e.video is null)
 and (%(failed)s or f.video is null or f.retry_at <= now())
-order by v.published_at desc nulls last, v.key
+order by coalesce(v.published_at, v.discovered_at) desc, v.key
+
+-- name: removed_keys
+select video from removed where video = any(%s)
+
+-- name: restore
+delete from removed where video = any(%s)
+
+-- name: remove
+insert into removed (video, title)
+select key, title from videos where key = %s
+on conflict (video) do update set removed_at = now()
+
+-- name: delete_video
+delete from videos where key = %s
 
 -- name: source_state
-select config_hash, etag, last_modified from sources where name = %s
+select config_hash, etag, last_modified, reconciled_at, channel_id from sources where name = %s
 
 -- name: save_source_state
-insert into sources (name, config_hash, etag, last_modified)
-values (%(name)s, %(config_hash)s, %(etag)s, %(last_modified)s)
+insert into sources (name, config_hash, etag, last_modified, reconciled_at, channel_id)
+values (%(name)s, %(config_hash)s, %(etag)s, %(last_modified)s, %(reconciled_at)s, %(channel_id)s)
 on conflict (name) do update set
     config_hash = excluded.config_hash,
     etag = excluded.etag,
     last_modified = excluded.last_modified,
+    reconciled_at = excluded.reconciled_at,
+    channel_id = excluded.channel_id,
+    error = null,
     listed_at = now()
+
+-- name: save_source_error
+insert into sources (name, config_hash, error)
+values (%(name)s, %(config_hash)s, %(error)s)
+on conflict (name) do update set error = excluded.error
+
+-- name: forget_sources
+delete from sources where not name = any(%s)
 
 -- name: source_counts
 select

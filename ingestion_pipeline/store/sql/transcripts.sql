@@ -15,7 +15,23 @@ on conflict (video) do update set
     sample_rate = excluded.sample_rate,
     channels = excluded.channels,
     language = excluded.language,
-    fetched_at = now()
+    fetched_at = case when audio.sha256 = excluded.sha256 then audio.fetched_at else now() end
+
+-- name: served_audio
+select a.video, a.path
+from audio a
+join videos v on v.key = a.video
+join transcripts t on t.video = a.video
+where v.extractor <> %(local)s
+    and t.created_at >= a.fetched_at
+    and t.created_at <= now() - make_interval(days => %(days)s)
+    and (%(video)s::text is null or a.video = %(video)s)
+order by a.video
+
+-- name: is_transcribed
+select exists (
+    select from audio a join transcripts t on t.video = a.video where a.video = %s and t.created_at >= a.fetched_at
+)
 
 -- name: fingerprint
 select fingerprint from transcripts where video = %s

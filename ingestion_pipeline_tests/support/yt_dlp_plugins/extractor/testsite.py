@@ -31,7 +31,7 @@ class TestSiteChannelIE(InfoExtractor):
         name = self._match_id(url)
         page = self._download_json(url, name)
         tabs = [self.playlist_result(self._entries(tab["first"], name), name, tab["title"]) for tab in page["tabs"]]
-        about = {"channel": page["channel"]}
+        about = {"channel": page["channel"], "channel_id": page["channel_id"]}
         return {**tabs[0], **about} if len(tabs) == 1 else self.playlist_result(tabs, name, page["channel"], **about)
 
     def _entries(self, page_url: str | None, name: str) -> object:

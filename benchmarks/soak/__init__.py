@@ -1,0 +1,1 @@
+"""A long backfill from a site that fails at random, while what works on it is killed."""

@@ -1,0 +1,62 @@
+"""What became of each video: right, explained, torn or lost; and what is left over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import Connection
+
+from ingestion_pipeline.audio.files import sha256_of
+from ingestion_pipeline.private_folders import socket_folder
+from ingestion_pipeline.store.transcripts import audio_of, transcript_of
+
+_COUNTS = """
+select v.key, v.title, f.kind is not null and f.retry_at is null as explained, e.video is not null as done,
+       (select count(*) from passages p where p.video = v.key) as passages,
+       (select count(*) from embeddings m where m.video = v.key) as embeddings
+from videos v
+left join failures f on f.video = v.key
+left join embedded_videos e on e.video = v.key
+order by v.key"""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Names of the videos by what became of them."""
+
+    right: list[str]
+    explained: list[str]
+    torn: list[str]
+    lost: list[str]
+
+
+def verdict(connection: Connection, texts: Mapping[str, str]) -> Verdict:
+    """Judge every video of `texts`, which gives for each title what is said in it."""
+    judged: dict[str, list[str]] = {"right": [], "explained": [], "torn": [], "lost": []}
+    found = {row[1]: row for row in connection.execute(_COUNTS)}
+    for title, text in texts.items():
+        judged[_fate(connection, found.get(title), text)].append(title)
+    return Verdict(**judged)
+
+
+def settled(connection: Connection) -> int:
+    """Return how many videos are done, or failed for good."""
+    return sum(1 for _, _, explained, done, _, _ in connection.execute(_COUNTS) if explained or done)
+
+
+def left_over(data: Path) -> list[str]:
+    """Return files that a finished backfill has no use for: parts of downloads, sockets."""
+    sockets = socket_folder(data / "model-server")
+    parts = [path for path in (data / "audio").rglob("*") if ".partial" in path.parts or path.suffix == ".part"]
+    return [str(path) for path in [*parts, *(sockets.iterdir() if sockets.exists() else [])]]
+
+
+def _fate(connection: Connection, row: tuple[object, ...] | None, text: str) -> str:
+    if row is None:
+        return "lost"
+    key, _, explained, done, passages, embeddings = row
+    if not done:
+        return "explained" if explained else "lost"
+    audio = audio_of(connection, str(key))
+    whole = audio is not None and sha256_of(audio.path) == audio.sha256 and passages == embeddings and passages
+    return "right" if whole and transcript_of(connection, str(key)).text == text else "torn"

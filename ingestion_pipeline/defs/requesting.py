@@ -1,0 +1,77 @@
+"""From candidates to requested runs: those that are due, and of which nobody else has a run."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
+
+from ingestion_pipeline.due import KILLS, Due, Request, due_now
+from ingestion_pipeline.store.requests import Candidate, SetBack
+
+from . import runs
+from .assets import videos
+
+SENSORS = ("new_uploads", "retry_due")
+MOST_AT_ONCE = 100
+"""Requested runs that have not ended: the queue stays short, and what is newer goes before what waits."""
+_WAIT_S, _FACTOR = 12 * 3600, 4
+"""A run may take so long for its turns at the site and at Whisper, and so many times the length of its video."""
+
+
+def requested(
+    context: dg.SensorEvaluationContext,
+    candidates: Sequence[Candidate],
+    others: SetBack,
+    *,
+    pause_s: float,
+    nothing: str,
+    now: datetime,
+) -> dg.SensorResult:
+    """Return the requests for those candidates that are due, or else, after `nothing`, what is waited for.
+
+    The candidates were read before the instance is asked: of a run that ended in between, the end is seen here.
+    """
+    instance, repository = context.instance, context.repository_def
+    assert repository is not None
+    busy = runs.videos_in_progress(instance) if candidates else set()
+    held = runs.videos_in_backfills(instance, repository) - busy if candidates else set()
+    free = [video for video in candidates if video.key not in busy | held]
+    room = MOST_AT_ONCE - runs.requests_in_progress(instance, SENSORS) if free else 0
+    due = due_now(free, lambda keys: runs.past_runs(instance, keys), room=room, pause_s=pause_s, now=now)
+    if due.requests:
+        keys = [request.video.key for request in due.requests]
+        adding = [videos.build_add_request(keys)]
+        return dg.SensorResult([run_request(one) for one in due.requests], dynamic_partitions_requests=adding)
+    counts = {
+        "in progress": sum(video.key in busy for video in candidates),
+        "in a backfill": sum(video.key in held for video in candidates),
+        "wait for a place": len(free) if room <= 0 else 0,
+    }
+    return dg.SensorResult(skip_reason=f"{nothing}; {_waited_for(counts, due, others)}".removesuffix("; "))
+
+
+def run_request(request: Request) -> dg.RunRequest:
+    """Return the request for a run, with tags by which a person finds it."""
+    video = request.video
+    about = {"video/title": video.title, "video/channel": video.channel, "source": video.source}
+    longest = {} if video.duration_s is None else {MAX_RUNTIME_SECONDS_TAG: _longest_s(video.duration_s)}
+    tags = {name: text for name, text in about.items() if text} | longest
+    return dg.RunRequest(run_key=request.key, partition_key=video.key, tags=tags)
+
+
+def _longest_s(duration_s: float) -> str:
+    return str(round(_WAIT_S + _FACTOR * duration_s))
+
+
+def _waited_for(counts: dict[str, int], due: Due, others: SetBack) -> str:
+    """Return what is waited for, in words: 3 in progress, 2 wait until 14:05 UTC, 1 failed for good."""
+    times = [time for time in (due.next_at, others.next_at) if time is not None]
+    until = f"wait until {min(times).astimezone(UTC):%H:%M} UTC" if times else "wait"
+    counts = {
+        **counts,
+        until: due.waiting + others.waiting,
+        "failed for good": others.for_good,
+        f"killed {KILLS} times, start by hand": due.given_up,
+    }
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)

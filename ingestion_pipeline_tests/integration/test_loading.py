@@ -1,0 +1,64 @@
+"""Loading a model: what serves where a compute type does not, what is warned of, and what is said where none loads."""
+
+import shutil
+from pathlib import Path
+
+import ctranslate2
+import joblib
+import pytest
+
+from ingestion_pipeline.demo import MODEL
+from ingestion_pipeline.errors import ModelFault
+from ingestion_pipeline.speech.loading import load_model
+from ingestion_pipeline.speech.models import identity_of, loading_fault
+
+without_gpu = pytest.mark.skipif(ctranslate2.get_cuda_device_count() > 0, reason="there is a GPU")
+
+
+def test_where_a_compute_type_does_not_work_the_next_best_serves_and_one_warning_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert load_model("demo-en", "cpu", "float16", 1).model.compute_type.startswith("int8")
+    [warning] = caplog.messages
+    assert warning.startswith("Compute type float16 does not work here (Requested float16")
+    assert warning.endswith("; int8 serves.")
+
+
+def test_a_compute_type_that_works_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
+    assert load_model("demo-en", "cpu", "float32", 1).model.compute_type == "float32"
+    assert caplog.messages == []
+
+
+def test_more_workers_than_cores_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    cores = joblib.cpu_count()
+    assert load_model("demo-en", "cpu", "int8", cores + 1).model.num_workers == cores + 1
+    assert caplog.messages == [f"{cores + 1} decode workers on {cores} cores: more than one a core brings nothing."]
+
+
+@without_gpu
+def test_several_models_on_one_gpu_are_warned_of_with_the_reason_and_without_a_gpu_none_loads(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(ModelFault, match=r"cannot run on cuda: .*Install NVIDIA's driver .*or set WHISPER_DEVICE=cpu"):
+        load_model("demo-en", "cuda", "float16", 2)
+    assert caplog.messages == [
+        "2 models on one GPU take turns on it: batches fill it better. Set WHISPER_PARALLEL_MODELS=1."
+    ]
+
+
+def test_a_missing_cuda_library_is_named_with_its_package() -> None:
+    said = "Library libcublas.so.12 is not found or cannot be loaded"
+    fault = loading_fault("small", "cuda", RuntimeError(said))
+    assert str(fault).startswith(
+        f"Whisper model small cannot run on cuda: {said}. Run `pip install nvidia-cublas-cu12`"
+    )
+
+
+def test_other_weights_in_the_same_folder_are_another_model(tmp_path: Path) -> None:
+    shutil.copytree(MODEL, tmp_path / "model")
+    before = identity_of(str(tmp_path / "model"))
+    assert before == identity_of("demo-en")
+    weights = tmp_path / "model/model.bin"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+    assert identity_of(str(tmp_path / "model")) != before
+    assert identity_of("distil-large-v3") == "distil-large-v3"
