@@ -34,6 +34,7 @@ WRONG = {
     "gone": ("permanent", "removed by the uploader"),
 }
 """By id: its kind, and words of the reason."""
+REQUESTING = ("new_uploads", "retry_due")
 TORN = """
 create function torn() returns trigger language plpgsql as $$
 begin
@@ -63,6 +64,11 @@ class Thirty:
         """Return every row of the good videos, with the transaction that wrote it."""
         return {row for table in TABLES for row in self.installation.query(ROWS.format(table=table))}
 
+    def failures(self) -> dict[str, tuple[str, str]]:
+        """Return what `ingest failures` says of each video: its kind and its reason."""
+        groups = self.installation.json("failures")
+        return {one["video"]: (group["kind"], one["reason"]) for group in groups for one in group["videos"]}
+
     def requests(self, video: str) -> list[str]:
         """Return the paths that were asked for of a video."""
         return [path for site in (self.site, self.strict) for _, path, _ in site.requests if video in path]
@@ -86,6 +92,8 @@ def thirty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thirty]:
         with dev(installation) as (process, address):
             ui = DagsterUI(address)
             ui.wait_until_loaded()
+            for sensor in REQUESTING:
+                ui.stop(sensor)
             assert installation.json("discover")["new"] == GOOD + len(WRONG)
             yield Thirty(installation, ui, site, strict, installation.keys())
             process.send_signal(signal.SIGINT)
@@ -120,11 +128,11 @@ def first(thirty: Thirty) -> str:
 def test_twenty_four_are_there_and_six_are_explained(thirty: Thirty, first: str) -> None:
     assert first == "COMPLETED_FAILED"
     assert thirty.installation.json("db", "status")["transcripts"] == GOOD
-    listed = {one["video"]: one for one in thirty.installation.json("failures")}
-    assert set(listed) == {thirty.keys[name] for name in WRONG}
+    failures = thirty.failures()
+    assert set(failures) == {thirty.keys[name] for name in WRONG}
     for name, (kind, reason) in WRONG.items():
-        assert listed[thirty.keys[name]]["kind"] == kind
-        assert reason in listed[thirty.keys[name]]["reason"]
+        assert failures[thirty.keys[name]][0] == kind
+        assert reason in failures[thirty.keys[name]][1]
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -144,6 +152,15 @@ def test_each_page_of_a_video_that_is_missing_says_why(thirty: Thirty, first: st
 def test_what_will_not_come_right_was_asked_for_once(thirty: Thirty, first: str, name: str) -> None:
     assert first
     assert len(thirty.requests(f"watch/{name}")) == 1
+
+
+@pytest.mark.parametrize("sensor", REQUESTING)
+def test_the_sensors_request_nothing_of_it_again(thirty: Thirty, first: str, sensor: str) -> None:
+    assert first
+    runs = len(thirty.ui.runs())
+    assert thirty.ui.next_tick(sensor).startswith("nothing ")
+    thirty.ui.stop(sensor)
+    assert len(thirty.ui.runs()) == runs
 
 
 def test_a_second_backfill_of_what_is_there_asks_decodes_and_writes_nothing(thirty: Thirty, first: str) -> None:
@@ -169,4 +186,4 @@ def test_to_execute_again_from_failure_does_not_download_again(thirty: Thirty, f
     assert run["status"] == "FAILURE"
     assert thirty.ui.execute_again(run["runId"], "FROM_FAILURE") == "SUCCESS"
     assert thirty.requests("torn") == asked
-    assert thirty.keys["torn"] not in {one["video"] for one in thirty.installation.json("failures")}
+    assert thirty.keys["torn"] not in thirty.failures()

@@ -42,6 +42,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         with dev(installation) as (process, address):
             ui = DagsterUI(address)
             ui.wait_until_loaded()
+            ui.stop("new_uploads")
             installation.json("discover")
             ui.backfill(STEPS, ui.partitions("raw_audio"))
             installation.json("discover")
@@ -87,18 +88,13 @@ def test_its_reason_is_the_latest_event_of_each_asset(seen: Seen, asset: str) ->
     seen.browser.open(f"/assets/{asset}?view=events&partition={seen.failed}", "has been removed by the uploader")
 
 
-def test_the_list_of_runs_names_videos_and_can_be_filtered_by_kind(seen: Seen) -> None:
-    seen.browser.open("/runs?q[0]=tag%3Afailure%2Fkind%3Dpermanent", GONE.title)
-    seen.browser.show("runs")
-
-
 def test_its_run_names_the_video_and_the_reason(seen: Seen) -> None:
     (run,) = seen.ui.runs_of(seen.failed)
-    seen.browser.open(f"/runs/{run['runId']}?logs=type%3AASSET_OBSERVATION", "has been removed by the uploader")
-    seen.browser.show("failed-run")
+    seen.browser.open(f"/runs/{run['runId']}", "has been removed by the uploader")
     seen.browser.click("View tags and config")
-    seen.browser.sees(GONE.title)
-    seen.browser.show("failed-run-tags")
+    seen.browser.sees("video/title: How to keep a secret")
+    seen.browser.sees("failure/kind: permanent")
+    seen.browser.show("failed-run")
 
 
 def test_a_transcript_shows_its_first_sentences_and_what_its_checks_found(seen: Seen) -> None:
@@ -109,5 +105,11 @@ def test_a_transcript_shows_its_first_sentences_and_what_its_checks_found(seen: 
 
 def test_the_checks_of_a_video_stand_on_their_tab(seen: Seen) -> None:
     seen.browser.open("/assets/transcripts?view=checks&checkDetail=words_per_second", "Can anybody speak so fast?")
-    seen.browser.click("Partitions")
+    seen.browser.page.get_by_role("tab", name="Partitions").nth(1).click()
+    seen.browser.sees("Success")
     seen.browser.show("checks")
+
+
+def test_the_sensors_say_what_they_do(seen: Seen) -> None:
+    seen.browser.open("/automation", "retry_due")
+    seen.browser.show("automation")

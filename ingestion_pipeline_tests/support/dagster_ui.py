@@ -38,6 +38,12 @@ mutation ($reexecutionParams: ReexecutionParams!) {
     ... on InvalidSubsetError { message }
   }
 }"""
+SENSOR = """
+query ($sensor: SensorSelector!) {
+  sensorOrError(sensorSelector: $sensor) { ... on Sensor { sensorState { id ticks(limit: 1) { status skipReason } } } }
+}"""
+START = "mutation ($sensor: SensorSelector!) { startSensor(sensorSelector: $sensor) { __typename } }"
+STOP = "mutation ($id: String!) { stopSensor(id: $id) { __typename } }"
 RUN = """
 query ($runId: ID!) {
   runOrError(runId: $runId) { __typename ... on Run { status repositoryOrigin { repositoryLocationName } } }
@@ -109,6 +115,22 @@ class DagsterUI:
         """Return the keys of an asset's partitions."""
         return list(self.ask(PARTITIONS, key={"path": [asset]})["assetNodeOrError"]["partitionKeys"])
 
+    def stop(self, sensor: str) -> None:
+        """Stop a sensor as the switch of its page does."""
+        assert self.ask(STOP, id=self._sensor(sensor)["id"])["stopSensor"]["__typename"] == "StopSensorMutationResult"
+
+    def next_tick(self, sensor: str) -> str:
+        """Start a sensor, wait until it has looked, and return why it has requested no run; empty where it has."""
+        before = self._sensor(sensor)["ticks"]
+        assert self.ask(START, sensor=_selector(sensor))["startSensor"]["__typename"] == "Sensor"
+        self.wait_for(lambda: str(self._sensor(sensor)["ticks"] != before), {"True"})
+        self.wait_for(lambda: str(self._sensor(sensor)["ticks"][0]["status"]), {"SKIPPED", "SUCCESS", "FAILURE"})
+        return str(self._sensor(sensor)["ticks"][0]["skipReason"] or "")
+
+    def _sensor(self, name: str) -> dict[str, Any]:
+        found = self.ask(SENSOR, sensor=_selector(name))["sensorOrError"]
+        return dict(found["sensorState"])
+
     def observations(self, asset: str, partition: str) -> list[str]:
         """Return what a partition's page says of it that is no materialization, newest first, as text."""
         asked = {"key": {"path": [asset]}, "partition": partition}
@@ -136,6 +158,11 @@ class DagsterUI:
     def _location(self) -> str:
         entries = self.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
         return (entries[0]["locationOrLoadError"] or {"__typename": ""})["__typename"] if entries else ""
+
+
+def _selector(sensor: str) -> dict[str, str]:
+    repository = {"repositoryName": "__repository__", "repositoryLocationName": "ingestion_pipeline"}
+    return {**repository, "sensorName": sensor}
 
 
 @contextmanager
