@@ -4,7 +4,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install system-packages demo dev test test-slow lint format check-model demo-model demo-audio bench-asr bench-runs bench-search clean
+.PHONY: help install system-packages demo dev test test-slow lint format check-model demo-model demo-audio bench-asr bench-runs bench-search soak screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -18,9 +18,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[embedded-db,demo,train,bench,dev]"
 	@touch $(INSTALLED)
 
-system-packages: ## Install what only test-slow and demo-model need: espeak-ng, gcc (Debian, as root)
+system-packages: ## Install what only test-slow and demo-model need: espeak-ng, gcc, Chromium (Debian, as root)
 	apt-get update -qq
-	apt-get install -y -qq espeak-ng gcc libc6-dev
+	apt-get install -y -qq espeak-ng gcc libc6-dev chromium
 
 demo: $(INSTALLED) ## Take a small podcast from its feed to a search, on this machine alone
 	@$(RUN) -m ingestion_pipeline demo
@@ -60,6 +60,13 @@ bench-runs: $(INSTALLED) ## Measure what a run for each video costs, about half 
 
 bench-search: $(INSTALLED) ## Measure writing and searching 100,000 passages, about 15 minutes; QUICK=1: a few
 	$(RUN) -m benchmarks.search $(if $(QUICK),--quick)
+
+soak: $(INSTALLED) ## Ingest 300 videos from a bad site while things are killed, about half an hour
+	$(RUN) -m benchmarks.soak
+
+screenshots: $(INSTALLED) ## Take the pictures of docs/operations.md anew (needs Chromium)
+	$(RUN) -m pytest ingestion_pipeline_tests/acceptance/test_browser.py --basetemp build/browser
+	mkdir -p docs/screenshots && cp build/browser/screenshots0/*.png docs/screenshots/
 
 clean: ## Remove what was built, .venv apart
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache *.egg-info

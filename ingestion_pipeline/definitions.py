@@ -3,10 +3,11 @@
 import dagster as dg
 
 from .defs.assets import raw_audio, segment_embeddings, transcripts, video_catalog
+from .defs.checks import CHECKS
 from .defs.jobs import add_videos, delete_audio, ingest_video, list_sources, remove_videos
 from .defs.notification import Messages, failure_messages, notify_failures
 from .defs.progress import progress_lines
-from .defs.resources import Catalogue, Embeddings, Mode, Store, downloads_of, whisper_of
+from .defs.resources import Catalogue, Embeddings, Mode, Store, downloads_of, quality_of, whisper_of
 from .defs.schedules import discover_sources, sweep_audio
 from .defs.search_index import build_search_index, nightly_search_index, search_index
 from .defs.sensors import new_uploads, orphans, retry_due
@@ -25,6 +26,7 @@ def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server")
     embedded = with_version(segment_embeddings, embeddings_version(model))
     return dg.Definitions(
         assets=[video_catalog, raw_audio, transcripts, embedded, search_index],
+        asset_checks=CHECKS,
         jobs=[
             ingest_video,
             list_sources,
@@ -44,6 +46,7 @@ def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server")
                 sources_file=str(settings.sources_file.resolve()), ingestion_limit=settings.ingestion_limit
             ),
             "downloads": downloads_of(settings),
+            "quality": quality_of(settings),
             "whisper": whisper_of(settings, mode),
             "embeddings": Embeddings(model=model),
             "messages": Messages(urls=dg.EnvVar("NOTIFY_URLS") if settings.notify_urls else None),

@@ -121,6 +121,10 @@ class VideoUnknown(Permanent):
     """No such video in the catalogue."""
 
 
+class LowQuality(Permanent):
+    """A transcript, or what was made of it, is not fit for a search."""
+
+
 def _one_line(text: str) -> str:
     printable = "".join(character if character.isprintable() else " " for character in text)
     short = " ".join(printable.split())

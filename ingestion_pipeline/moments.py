@@ -56,6 +56,12 @@ def link_to(video: Video, seconds: float) -> str:
     return f"{page}#t={int(seconds)}"
 
 
+def clock(seconds: float) -> str:
+    """Return a time as a player shows it."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
+
+
 def _distinct(found: Sequence[Found], *, by_video: bool) -> list[Found]:
     """Return those that share no sentence with a better one or, `by_video`, no video."""
     kept: list[Found] = []

@@ -4,10 +4,11 @@ A step holds its video alone while it works, and writes its result in one transa
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+from . import quality
 from .audio.download import LOCAL
 from .audio.files import unchanged
 from .discovery import catalogued
@@ -22,6 +23,10 @@ from .store import catalogue, embedding_models, embeddings, transcripts
 from .store.database import Database
 
 Log = Callable[[str], None]
+_POOR_TRANSCRIPT = (
+    "Materialize transcripts with force, perhaps with another WHISPER_MODEL, or segment_embeddings with force to take "
+    "the text as it is."
+)
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,15 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Transcribed:
-    """The transcript of a video; `recognition` is how it was made now, None where there was nothing to do."""
+    """The transcript of a video; `recognition` is how it was made now, None where there was nothing to do.
+
+    `findings` are those of its quality.
+    """
 
     video: Video
     transcript: Transcript
     recognition: Recognition | None
+    findings: Sequence[quality.Finding]
 
     @property
     def changed(self) -> bool:
@@ -91,33 +100,54 @@ def fetch(
 
 
 def transcribe(
-    database: Database, key: str, recogniser: Recogniser, workers: int | None, *, force: bool = False, log: Log
+    database: Database,
+    key: str,
+    recogniser: Recogniser,
+    workers: int | None,
+    limits: quality.Limits = quality.DEFAULTS,
+    *,
+    force: bool = False,
+    log: Log,
 ) -> Transcribed:
     """Transcribe the audio of a video; at most `workers` videos at once, None where the recogniser sees to that."""
     with database.only_run_of(key):
         with database.connection() as connection:
             video, audio = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
             known = transcripts.fingerprint_of(connection, key)
-            language = video.language or (audio.language if audio else None)
+            language = quality.expected_language(video, audio)
             same = audio and known == recogniser.fingerprint(audio, language)
             gone = audio and not audio.path.exists() and transcripts.is_transcribed(connection, key)
             if (same or gone) and not force:
                 log("unchanged: same audio, model and parameters" if same else "kept: its audio is gone")
-                return Transcribed(video, transcripts.transcript_of(connection, key), None)
+                transcript = transcripts.transcript_of(connection, key)
+                return Transcribed(video, transcript, None, quality.of_transcript(transcript, language, limits))
         if audio is None or not audio.path.exists():
             raise Permanent(f"The audio of video {key} is not there.", "Materialize its raw_audio again.")
         with database.recognising(workers) if workers else nullcontext():
             recognition = recogniser.transcribe(key, audio, language, log)
         with database.writing() as connection:
             transcripts.save_transcript(connection, key, recognition.transcript)
-        return Transcribed(video, recognition.transcript, recognition)
+        findings = quality.of_transcript(recognition.transcript, language, limits)
+        return Transcribed(video, recognition.transcript, recognition, findings)
 
 
-def embed(database: Database, key: str, embedder: Embedder, *, force: bool = False, log: Log) -> Embedded:
-    """Embed the passages of a video whose text is new."""
+def embed(
+    database: Database,
+    key: str,
+    embedder: Embedder,
+    limits: quality.Limits = quality.DEFAULTS,
+    *,
+    force: bool = False,
+    log: Log,
+) -> Embedded:
+    """Embed the passages of a video whose text is new; raise `LowQuality` for a text that is not worth it.
+
+    With `force` it is embedded as it is.
+    """
     with database.only_run_of(key):
         with database.connection() as connection:
-            video, transcript = catalogue.video_of(connection, key), transcripts.transcript_of(connection, key)
+            video, audio = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
+            transcript = transcripts.transcript_of(connection, key)
             passages = passage_rule.passages_of(transcript.segments)
             fingerprint = _digest(passage_rule.RULE, transcript.language, passages)
             known = embeddings.embedded_as(connection, embedder.model, key)
@@ -125,22 +155,36 @@ def embed(database: Database, key: str, embedder: Embedder, *, force: bool = Fal
         if known and known.fingerprint == fingerprint and not force:
             log("unchanged: same transcript, passage rule and model")
             return Embedded(video, len(passages), 0, known.dimensions, fingerprint)
+        if not force:
+            findings = quality.of_transcript(transcript, quality.expected_language(video, audio), limits)
+            quality.require(f"The transcript of video {key}", findings, _POOR_TRANSCRIPT)
         new = [index for index, passage in enumerate(passages) if hashes.get(index) != embeddings.text_hash(passage)]
-        rows = dict(zip(new, embedder.documents([passages[index].text for index in new]), strict=True))
+        vectors = embedder.documents([passages[index].text for index in new])
+        findings = quality.of_vectors(quality.figures_of(vectors), len(new), embedder.dimensions)
+        quality.require(f"What {embedder.model} gives for video {key}", findings, "Give another EMBEDDING_MODEL.")
+        rows = dict(zip(new, vectors, strict=True))
         with database.writing() as connection:
             model = embedding_models.have_model(connection, embedder.model, embedder.dimensions)
             embeddings.save_embeddings(connection, model, key, passages, rows, fingerprint, transcript.language)
         return Embedded(video, len(passages), len(new), embedder.dimensions, fingerprint)
 
 
-def embed_for_search(database: Database, key: str, embedder: Embedder, *, force: bool = False, log: Log) -> Embedded:
+def embed_for_search(
+    database: Database,
+    key: str,
+    embedder: Embedder,
+    limits: quality.Limits = quality.DEFAULTS,
+    *,
+    force: bool = False,
+    log: Log,
+) -> Embedded:
     """Embed a video; where a search still asks another model, by that one first, so that it is found at once."""
     with database.connection() as connection:
         active = embedding_models.active_model(connection)
     if active and active.name != embedder.model:
         log(f"a search still asks {active.name}")
-        embed(database, key, embedder.of(active.name), force=force, log=log)
-    return embed(database, key, embedder, force=force, log=log)
+        embed(database, key, embedder.of(active.name), limits, force=force, log=log)
+    return embed(database, key, embedder, limits, force=force, log=log)
 
 
 def _digest(*parts: object) -> str:

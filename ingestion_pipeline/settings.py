@@ -60,6 +60,7 @@ def _audio_retention(text: str) -> str:
 
 
 Workers = Annotated[int, Field(ge=1, le=128)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PostgresAddress = Annotated[str, AfterValidator(_postgres_address)]
 AudioRetention = Annotated[str, AfterValidator(_audio_retention)]
@@ -129,6 +130,11 @@ class Settings(BaseSettings):
     notify_urls: str | None = Field(
         None, description="where to send a message about failures: addresses for Apprise, with commas between"
     )
+    check_speech_covered: Share = Field(0.5, description="share of the speech that has a text; less warns")
+    check_repetition: Share = Field(0.1, description="share of words where the text repeats itself; more warns")
+    check_words_per_second: Annotated[float, Field(gt=0)] = Field(5.0, description="a faster transcript warns")
+    check_left_out: Share = Field(0.1, description="share of the speech that may stay unrecognised without a warning")
+    check_length: Share = Field(0.1, description="how far (share) the audio's length may be from what the site said")
     max_audio_mb: Annotated[int, Field(ge=1)] = Field(2048, description="larger downloads are refused, in MB")
     allow_private_addresses: bool = Field(
         default=False, description="whether links into the own network (loopback, 10.0.0.0/8, ...) are followed"

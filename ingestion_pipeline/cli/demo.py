@@ -12,11 +12,11 @@ import click
 
 from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.embedding.embedder import MINILM
+from ingestion_pipeline.moments import clock
 from ingestion_pipeline.records import Hit, Video
 from ingestion_pipeline.store.database import Database
 
 from .ingestion import Ingested, ingest_videos, list_sources
-from .reading import clock
 from .session import Session
 
 NEWEST = 5

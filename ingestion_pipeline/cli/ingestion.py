@@ -180,7 +180,8 @@ def list_sources(session: Session) -> dict[str, object]:
         if failure := failure_of(result):
             raise click.ClickException(failure)
         (event,) = result.get_asset_materialization_events()
-        return {name: value.value for name, value in event.materialization.metadata.items() if "/" not in name}
+        shown = event.materialization.metadata.items()
+        return {name: value.value for name, value in shown if "/" not in name and name != "sources"}
 
 
 COMMANDS = (discover, add, run)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
+from ingestion_pipeline.moments import clock
 from ingestion_pipeline.records import Hit
 from ingestion_pipeline.speech.formats import FORMATS
 
@@ -86,12 +87,6 @@ def as_text(hits: list[Hit]) -> str:
         f"{hit.video.title}  {clock(hit.sentence.start)}  ({hit.score:.2f})\n  {hit.marked}\n  {hit.link}"
         for hit in hits
     )
-
-
-def clock(seconds: float) -> str:
-    """Return a time as a player shows it."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
 
 
 COMMANDS = (search, export)

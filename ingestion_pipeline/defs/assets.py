@@ -13,7 +13,8 @@ from ingestion_pipeline.sources.config import read_sources
 from ingestion_pipeline.store import catalogue as catalogue_table
 
 from .failures import explained
-from .resources import Catalogue, Downloads, Embeddings, Store, Whisper
+from .metadata import about, preview, quality_note, source_metadata
+from .resources import Catalogue, Downloads, Embeddings, Quality, Store, Whisper
 
 videos = dg.DynamicPartitionsDefinition(name="videos")
 SOURCES_LISTED = "sources_listed"
@@ -35,9 +36,18 @@ class VideoConfig(dg.Config):
     check_specs=[dg.AssetCheckSpec(SOURCES_LISTED, asset="video_catalog", description="Every source could be listed.")],
 )
 def video_catalog(
-    context: dg.AssetExecutionContext, catalogue: Catalogue, store: Store, downloads: Downloads
+    context: dg.AssetExecutionContext,
+    catalogue: Catalogue,
+    store: Store,
+    downloads: Downloads,
+    embeddings: Embeddings,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # Dagster takes no other where there are checks
-    """Which videos there are: every source of sources.yaml, listed without a download; a new video is a partition."""
+    """Which videos there are.
+
+    Every source of `sources.yaml` is listed, without a download; a new video becomes a partition of the assets below.
+    The table shows how each source stands: how many videos were found, are done, failed, wait until they are due, or
+    cannot be fetched because their site refuses this machine.
+    """
     with readable_failures():
         found = discovery.discover(
             store.database,
@@ -49,8 +59,10 @@ def video_catalog(
     # All of them: what an earlier listing saved before it was killed is not new any more.
     with store.database.connection() as connection:
         context.instance.add_dynamic_partitions(str(videos.name), catalogue_table.all_keys(connection))
+        sources = catalogue_table.source_counts(connection, embeddings.model)
     return dg.MaterializeResult(
         metadata={
+            **source_metadata(sources),
             "listed": found.listed,
             "new": len(found.new),
             "waiting": found.waiting,
@@ -72,7 +84,11 @@ def video_catalog(
     output_required=False,
 )
 def raw_audio(context: dg.AssetExecutionContext, config: VideoConfig, store: Store, downloads: Downloads) -> Result:
-    """The best original-language audio track of a video, as it comes from the site."""
+    """The sound of a video: the best track in its original language, as the site serves it.
+
+    It is not downloaded again while its file is there. Why a video is missing here, and when it is tried again, stands
+    on the page of its partition, under *View all historical events*, and in `ingest failures`.
+    """
     fetched = explained(
         context,
         store,
@@ -91,8 +107,7 @@ def raw_audio(context: dg.AssetExecutionContext, config: VideoConfig, store: Sto
     audio = fetched.audio
     yield dg.MaterializeResult(
         metadata={
-            "title": fetched.video.title,
-            "link": dg.MetadataValue.url(fetched.video.page_url),
+            **about(fetched.video),
             "path": dg.MetadataValue.path(str(audio.path)),
             "bytes": audio.size,
             "seconds": round(audio.duration_s, 2),
@@ -113,9 +128,17 @@ def raw_audio(context: dg.AssetExecutionContext, config: VideoConfig, store: Sto
     output_required=False,
 )
 def transcripts(
-    context: dg.AssetExecutionContext, config: VideoConfig, store: Store, whisper: dg.ResourceParam[Whisper]
+    context: dg.AssetExecutionContext,
+    config: VideoConfig,
+    store: Store,
+    quality: Quality,
+    whisper: dg.ResourceParam[Whisper],
 ) -> Result:
-    """What is said in a video, in segments with times."""
+    """What is said in a video: sentences with their times, and the language.
+
+    `quality` sums up the checks. Where it says *not embedded*, the text is not fit for a search; with "force" in the
+    run config this step transcribes again.
+    """
     transcribed = explained(
         context,
         store,
@@ -124,6 +147,7 @@ def transcripts(
             context.partition_key,
             whisper.recogniser(),
             whisper.runs_at_once,
+            quality.limits,
             force=config.force,
             log=context.log.info,
         ),
@@ -135,7 +159,9 @@ def transcripts(
     speed = {"rtfx": transcript.duration_s / made.work_s, **made.usage} if made else {}
     yield dg.MaterializeResult(
         metadata={
-            "title": transcribed.video.title,
+            **about(transcribed.video),
+            "quality": quality_note(transcribed.findings),
+            "preview": dg.MetadataValue.md(preview(transcribed.video, transcript)),
             "language": transcript.language,
             "model": transcript.model,
             "segments": len(transcript.segments),
@@ -144,7 +170,6 @@ def transcripts(
             "speech_seconds": round(transcript.speech_s, 2),
             "left_out_seconds": round(transcript.left_out_s, 2),
             "chunks_decoded_again": transcript.decoded_again,
-            "preview": dg.MetadataValue.md(preview(transcript.text)),
             "changed": transcribed.changed,
             **{name: round(value, 2) for name, value in speed.items()},
         },
@@ -164,10 +189,15 @@ def segment_embeddings(
     context: dg.AssetExecutionContext,
     config: VideoConfig,
     store: Store,
+    quality: Quality,
     whisper: dg.ResourceParam[Whisper],
     embeddings: Embeddings,
 ) -> Result:
-    """The passages of a transcript as vectors, ready to be searched."""
+    """The passages of a transcript, 30 to 60 s each, as vectors: from here on `ingest search` finds the video.
+
+    Only passages whose text is new are embedded. A transcript that is not fit for a search is refused; with "force" in
+    the run config it is taken as it is.
+    """
     embedded = explained(
         context,
         store,
@@ -175,6 +205,7 @@ def segment_embeddings(
             database,
             context.partition_key,
             embeddings.embedder(whisper),
+            quality.limits,
             force=config.force,
             log=context.log.info,
         ),
@@ -183,7 +214,7 @@ def segment_embeddings(
         return
     yield dg.MaterializeResult(
         metadata={
-            "title": embedded.video.title,
+            **about(embedded.video),
             "model": embeddings.model,
             "passages": embedded.passages,
             "dimensions": embedded.dimensions,
@@ -215,9 +246,3 @@ def readable_failures() -> Iterator[None]:
             metadata={"kind": error.kind, "what": error.what, "remedy": error.remedy or "none"},
             allow_retries=False,
         ) from error
-
-
-def preview(text: str, most: int = 600) -> str:
-    """Return the beginning of a transcript, quoted for Markdown."""
-    short = text if len(text) <= most else f"{text[:most].rsplit(' ', 1)[0]} …"
-    return f"> {short}" if short else "no speech"

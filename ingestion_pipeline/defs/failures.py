@@ -6,15 +6,15 @@ from typing import TypeVar
 import dagster as dg
 
 from ingestion_pipeline import failures
-from ingestion_pipeline.errors import IngestionError
+from ingestion_pipeline.errors import IngestionError, LowQuality
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline.store.failures import Failure, clear
 
+from .metadata import TAG_LETTERS, tag_run
 from .resources import Store
 
 STEPS = ("raw_audio", "transcripts", "segment_embeddings")
 """The assets of a video, each above the next."""
-TAG_LETTERS = 120
 T = TypeVar("T")
 
 
@@ -26,6 +26,7 @@ def explained(context: dg.AssetExecutionContext, store: Store, step: Callable[[D
     """
     database, asset = store.database_of(context.run.run_id), context.asset_key.to_user_string()
     try:
+        tag_run(context, database)
         done = step(database)
         with database.connection() as connection:
             clear(connection, context.partition_key, asset)
@@ -39,7 +40,7 @@ def explained(context: dg.AssetExecutionContext, store: Store, step: Callable[[D
             retry_after_s=store.retry_after_s,
             log=context.log.warning,
         )
-        _show(context, failure)
+        _show(context, failure, "transcripts" if isinstance(error, LowQuality) else asset)
         if isinstance(error, failures.WAITS):
             return None
         if isinstance(error, IngestionError):
@@ -61,9 +62,12 @@ def metadata_of(failure: Failure) -> Mapping[str, dg.MetadataValue]:
     }
 
 
-def _show(context: dg.AssetExecutionContext, failure: Failure) -> None:
-    """Say it on the partition of the asset, and of those below, which lack their input; and on the run as tags."""
-    for asset in STEPS[STEPS.index(failure.asset) :]:
+def _show(context: dg.AssetExecutionContext, failure: Failure, first: str) -> None:
+    """Say it on the partition of the first asset, and of those below, which lack their input; and on the run as tags.
+
+    The first is that where it happened, or whose quality is at fault.
+    """
+    for asset in STEPS[STEPS.index(first) :]:
         context.log_event(
             dg.AssetObservation(
                 asset, f"{failure.asset}: {failure.reason}", metadata_of(failure), partition=failure.video

@@ -11,6 +11,7 @@ from ingestion_pipeline.audio.ytdlp import Access
 from ingestion_pipeline.embedding.embedder import Embedder, InProcessEmbedder
 from ingestion_pipeline.models import server_folder, whisper_config
 from ingestion_pipeline.politeness import Politeness, Web, rates_of
+from ingestion_pipeline.quality import Limits
 from ingestion_pipeline.records import Audio, Video
 from ingestion_pipeline.serving.client import ModelServer, ServedEmbedder, ServedWhisper
 from ingestion_pipeline.serving.config import ServerConfig
@@ -47,6 +48,21 @@ class Catalogue(ConfigurableResource[None]):
     ingestion_limit: int | None = Field(
         default=None, description="most new videos of one listing; the others wait for the next (INGESTION_LIMIT)"
     )
+
+
+class Quality(ConfigurableResource[None]):
+    """Where the quality checks begin to warn; shares of 0 to 1."""
+
+    speech_covered: float = Field(description="speech that has a text; less warns (CHECK_SPEECH_COVERED)")
+    repetition: float = Field(description="words where the text repeats itself; more warns (CHECK_REPETITION)")
+    words_per_second: float = Field(description="a faster transcript warns (CHECK_WORDS_PER_SECOND)")
+    left_out: float = Field(description="speech that was not recognised; more warns (CHECK_LEFT_OUT)")
+    length: float = Field(description="audio longer or shorter than the site said; more warns (CHECK_LENGTH)")
+
+    @property
+    def limits(self) -> Limits:
+        """The limits, as the checks take them."""
+        return Limits(self.speech_covered, self.repetition, self.words_per_second, self.left_out, self.length)
 
 
 class Downloads(ConfigurableResource[None]):
@@ -151,6 +167,17 @@ class Embeddings(ConfigurableResource[None]):
         if whisper.mode == "in_process":
             return InProcessEmbedder(self.model)
         return ServedEmbedder(whisper.server(), self.model)
+
+
+def quality_of(settings: Settings) -> Quality:
+    """Return the limits of the quality checks."""
+    return Quality(
+        speech_covered=settings.check_speech_covered,
+        repetition=settings.check_repetition,
+        words_per_second=settings.check_words_per_second,
+        left_out=settings.check_left_out,
+        length=settings.check_length,
+    )
 
 
 def downloads_of(settings: Settings) -> Downloads:

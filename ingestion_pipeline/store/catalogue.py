@@ -30,6 +30,19 @@ class SourceState:
     channel_id: str | None = None
 
 
+@dataclass(frozen=True)
+class SourceCounts:
+    """How many videos of a source were found, are embedded, failed, wait, or lie on a blocked site."""
+
+    source: str
+    found: int
+    done: int
+    failed: int
+    waits: int
+    blocked: int
+    error: str | None
+
+
 def unknown_videos(connection: Connection, videos: Sequence[Video]) -> list[Video]:
     """Return those that the catalogue does not hold, in the same order."""
     keys = [video.key for video in videos]
@@ -116,3 +129,9 @@ def save_source_error(connection: Connection, name: str, config_hash: str, error
 def forget_sources(connection: Connection, kept: Sequence[str]) -> None:
     """Forget how sources stood that are not among `kept`; their videos stay."""
     connection.execute(_SQL["forget_sources"], (list(kept),))
+
+
+def source_counts(connection: Connection, embedding_model: str) -> list[SourceCounts]:
+    """Return how each source stands; what is done is embedded by this model."""
+    with connection.cursor(row_factory=class_row(SourceCounts)) as cursor:
+        return cursor.execute(_SQL["source_counts"], {"model": embedding_model}).fetchall()

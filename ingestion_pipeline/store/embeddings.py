@@ -54,6 +54,20 @@ def stored_hashes(connection: Connection, model: str, video: str) -> dict[int, b
     return dict(connection.execute(_SQL["hashes"], {"model": model, "video": video}).fetchall())
 
 
+def stored_figures(connection: Connection, model: str, video: str) -> tuple[int, int, float, float]:
+    """Return how many vectors of this model a video has, their dimensions, their smallest and their largest norm."""
+    row = connection.execute(_SQL["figures"], {"model": model, "video": video}).fetchone()
+    assert row is not None
+    return row[0], row[1], row[2], row[3]
+
+
+def passages_stored(connection: Connection, video: str) -> int:
+    """Return how many passages a video has."""
+    row = connection.execute(_SQL["passages_stored"], (video,)).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def save_embeddings(
     connection: Connection,
     model: EmbeddingModel,

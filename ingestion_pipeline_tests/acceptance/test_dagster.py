@@ -2,17 +2,14 @@
 
 import re
 import signal
-import socket
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
 from ingestion_pipeline.demo.podcast import podcast
-from ingestion_pipeline_tests.support.dagster_ui import DagsterUI
+from ingestion_pipeline_tests.support.dagster_ui import DagsterUI, dev
 from ingestion_pipeline_tests.support.installation import Installation
 
 pytestmark = pytest.mark.slow
@@ -39,26 +36,12 @@ def ui(installation: Installation) -> Iterator[DagsterUI]:
     assert installation.processes() == []
 
 
-@contextmanager
-def dev(
-    installation: Installation, hangup: signal.Handlers = signal.SIG_DFL
-) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start `ingest dev` on a free port; give its process and the address that it prints once it serves."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with installation.start("dev", "--port", str(port), hangup=hangup) as process:
-        assert process.stdout is not None
-        yield process, next(line.split()[2] for line in process.stdout if line.startswith("Dagster UI: "))
-
-
 def test_a_backfill_of_all_episodes_from_the_ui(installation: Installation, ui: DagsterUI) -> None:
     found = installation.json("discover")
     assert found["new"] == 6  # type: ignore[index]
     keys = [video["video"] for video in installation.json("run", "--limit", "1")]  # type: ignore[attr-defined]
     assert len(keys) == 1
-    partitions = ui.ask('{ assetNodeOrError(assetKey: {path: ["raw_audio"]}) { ... on AssetNode { partitionKeys } } }')[
-        "assetNodeOrError"
-    ]["partitionKeys"]
+    partitions = ui.partitions("raw_audio")
     assert len(partitions) == 6
     assert ui.backfill(STEPS, partitions) == "COMPLETED_SUCCESS"
     assert ready_models(installation) == []

@@ -74,7 +74,8 @@ def test_a_listing_adds_partitions_and_a_run_takes_one_through(project: tuple) -
     assert audio["codec"] == "opus"
     assert isinstance(transcript["rtfx"], float)
     assert transcript["segments"] > 5
-    assert transcript["preview"].startswith("> ")
+    assert transcript["preview"].startswith("- [0:0")
+    assert [check.check_name for check in result.get_asset_check_evaluations() if not check.passed] == []
     assert embedded["dimensions"] == 384
     assert embedded["rows_written"] == embedded["passages"] >= 1
 

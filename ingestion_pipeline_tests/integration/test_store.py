@@ -14,6 +14,7 @@ import pytest
 from ingestion_pipeline.errors import DatabaseFault, Permanent, VideoUnknown
 from ingestion_pipeline.records import Passage, Segment
 from ingestion_pipeline.store import catalogue, embedding_models, embeddings, transcripts
+from ingestion_pipeline.store.catalogue import SourceCounts
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline.store.embedded import EmbeddedServer
 from ingestion_pipeline.store.migrations import have_database, migrate, pending
@@ -114,6 +115,22 @@ def test_a_new_listing_keeps_the_source_and_what_it_does_not_know(database: Data
         catalogue.save_videos(connection, [again])
         known = catalogue.video_of(connection, VIDEO.key)
     assert (known.source, known.title, known.published_at) == ("podcast", "New", VIDEO.published_at)
+
+
+def test_each_source_is_counted(database: Database) -> None:
+    kinds = {1: ("permanent", None), 2: ("transient", "2100-01-01"), 3: ("breaker", "2100-01-01")}
+    with database.connection() as connection:
+        catalogue.save_videos(connection, [video(number, source="many") for number in range(5)])
+        for number, (kind, retry_at) in kinds.items():
+            connection.execute(
+                "insert into failures values (%s, 'raw_audio', %s, 'Because.', 'Wait.', 1, 'run', now(), %s)",
+                (video(number).key, kind, retry_at),
+            )
+        model = embedding_models.have_model(connection, "words", 2)
+        embeddings.save_embeddings(connection, model, video(4).key, [], {}, "f", "en")
+        connection.execute("insert into sources (name, config_hash, error) values ('down', '', 'It is down.')")
+        counts = catalogue.source_counts(connection, "words")
+    assert counts == [SourceCounts("down", 0, 0, 0, 0, 0, "It is down."), SourceCounts("many", 5, 1, 1, 1, 1, None)]
 
 
 @pytest.mark.parametrize("title", ["a \"quoted\" 'title'; drop table videos", "emoji 🎧🎙️", "x" * 10_000])

@@ -1,10 +1,16 @@
 """The Dagster UI as its own pages use it: GraphQL over HTTP."""
 
 import json
+import signal
+import socket
+import subprocess
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from ingestion_pipeline_tests.support.installation import Installation
 
 BACKFILL = """
 mutation ($backfillParams: LaunchBackfillParams!) {
@@ -32,11 +38,37 @@ mutation ($reexecutionParams: ReexecutionParams!) {
     ... on InvalidSubsetError { message }
   }
 }"""
+SENSOR = """
+query ($sensor: SensorSelector!) {
+  sensorOrError(sensorSelector: $sensor) { ... on Sensor { sensorState { id ticks(limit: 1) { status skipReason } } } }
+}"""
+START = "mutation ($sensor: SensorSelector!) { startSensor(sensorSelector: $sensor) { __typename } }"
+STOP = "mutation ($id: String!) { stopSensor(id: $id) { __typename } }"
 RUN = """
 query ($runId: ID!) {
   runOrError(runId: $runId) { __typename ... on Run { status repositoryOrigin { repositoryLocationName } } }
 }"""
-RUNS = "{ runsOrError { ... on Runs { results { runId status jobName } } } }"
+PARTITIONS = "query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode { partitionKeys } } }"
+OBSERVATIONS = """
+query ($key: AssetKeyInput!, $partition: String!) {
+  assetOrError(assetKey: $key) {
+    ... on Asset {
+      assetEventHistory(partitions: [$partition], limit: 10, eventTypeSelectors: [OBSERVATION]) {
+        results {
+          ... on ObservationEvent {
+            description
+            metadataEntries {
+              label
+              ... on TextMetadataEntry { text }
+              ... on IntMetadataEntry { intRepr }
+            }
+          }
+        }
+      }
+    }
+  }
+}"""
+RUNS = "{ runsOrError { ... on Runs { results { runId status jobName tags { key value } } } } }"
 LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename } } } } }"""
 
@@ -72,16 +104,47 @@ class DagsterUI:
         ended = {"COMPLETED", "COMPLETED_SUCCESS", "COMPLETED_FAILED", "FAILED", "CANCELED"}
         return self.wait_for(status, ended)
 
-    def execute_again(self, run: str) -> str:
-        """Execute a run again as the button of its page does; return the last status of the new run."""
-        params = {"parentRunId": run, "strategy": "ALL_STEPS"}
+    def execute_again(self, run: str, strategy: str = "ALL_STEPS") -> str:
+        """Execute a run again as the buttons of its page do; return the last status of the new run."""
+        params = {"parentRunId": run, "strategy": strategy}
         launched = self.ask(REEXECUTE, reexecutionParams=params)["launchRunReexecution"]
         new = launched["run"]["runId"]
         return self.wait_for(lambda: str(self.ask(RUN, runId=new)["runOrError"]["status"]), {"SUCCESS", "FAILURE"})
 
-    def runs(self) -> list[dict[str, str]]:
+    def partitions(self, asset: str) -> list[str]:
+        """Return the keys of an asset's partitions."""
+        return list(self.ask(PARTITIONS, key={"path": [asset]})["assetNodeOrError"]["partitionKeys"])
+
+    def stop(self, sensor: str) -> None:
+        """Stop a sensor as the switch of its page does."""
+        assert self.ask(STOP, id=self._sensor(sensor)["id"])["stopSensor"]["__typename"] == "StopSensorMutationResult"
+
+    def next_tick(self, sensor: str) -> str:
+        """Start a sensor, wait until it has looked, and return why it has requested no run; empty where it has."""
+        before = self._sensor(sensor)["ticks"]
+        assert self.ask(START, sensor=_selector(sensor))["startSensor"]["__typename"] == "Sensor"
+        self.wait_for(lambda: str(self._sensor(sensor)["ticks"] != before), {"True"})
+        self.wait_for(lambda: str(self._sensor(sensor)["ticks"][0]["status"]), {"SKIPPED", "SUCCESS", "FAILURE"})
+        return str(self._sensor(sensor)["ticks"][0]["skipReason"] or "")
+
+    def _sensor(self, name: str) -> dict[str, Any]:
+        found = self.ask(SENSOR, sensor=_selector(name))["sensorOrError"]
+        return dict(found["sensorState"])
+
+    def observations(self, asset: str, partition: str) -> list[str]:
+        """Return what a partition's page says of it that is no materialization, newest first, as text."""
+        asked = {"key": {"path": [asset]}, "partition": partition}
+        found = self.ask(OBSERVATIONS, **asked)["assetOrError"]["assetEventHistory"]["results"]
+        return [json.dumps(one) for one in found]
+
+    def runs(self) -> list[dict[str, Any]]:
         """Return all runs, newest first."""
         return list(self.ask(RUNS)["runsOrError"]["results"])
+
+    def runs_of(self, partition: str) -> list[dict[str, Any]]:
+        """Return the runs of a partition, newest first."""
+        tag = {"key": "dagster/partition", "value": partition}
+        return [run for run in self.runs() if tag in run["tags"]]
 
     @staticmethod
     def wait_for(state: Callable[[], str], ends: set[str], patience_s: float = 600) -> str:
@@ -95,3 +158,20 @@ class DagsterUI:
     def _location(self) -> str:
         entries = self.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
         return (entries[0]["locationOrLoadError"] or {"__typename": ""})["__typename"] if entries else ""
+
+
+def _selector(sensor: str) -> dict[str, str]:
+    repository = {"repositoryName": "__repository__", "repositoryLocationName": "ingestion_pipeline"}
+    return {**repository, "sensorName": sensor}
+
+
+@contextmanager
+def dev(
+    installation: Installation, hangup: signal.Handlers = signal.SIG_DFL
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start `ingest dev` on a free port; give its process and the address that it prints once it serves."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with installation.start("dev", "--port", str(port), hangup=hangup) as process:
+        assert process.stdout is not None
+        yield process, next(line.split()[2] for line in process.stdout if line.startswith("Dagster UI: "))

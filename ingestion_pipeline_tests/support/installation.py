@@ -8,11 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import ingestion_pipeline
+from ingestion_pipeline.cli.session import Session
+from ingestion_pipeline.databases import database_url
 from ingestion_pipeline.private_folders import socket_folder
 from ingestion_pipeline.store.database import Database
 
@@ -66,6 +69,17 @@ class Installation:
         done = self.run(*arguments, "--json")
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
+
+    def query(self, query: LiteralString) -> list[tuple[Any, ...]]:
+        """Return the rows of a query to the database, which has to run; none of another statement."""
+        settings = Session(str(self.folder / ".env"), data_dir=self.folder / "data").settings
+        with psycopg.connect(database_url(settings), autocommit=True) as connection:
+            cursor = connection.execute(query)
+            return cursor.fetchall() if cursor.description else []
+
+    def keys(self) -> dict[str, str]:
+        """Return the key of each video by the id that its site gives it."""
+        return dict(self.query("select source_id, key from videos"))
 
     def processes(self) -> list[str]:
         """Return the command lines of processes that were started from this folder, model servers included."""

@@ -50,7 +50,7 @@ def test_the_jobs_are_these() -> None:
     assert set(repository.job_names) - {"__ASSET_JOB"} == named
     assert all(repository.get_job(name).description for name in named)
     job = repository.get_job("ingest_video")
-    assert {node.name for node in job.nodes} == set(STEPS)
+    assert {node.name for node in job.nodes} == {*STEPS, "audio_quality", "transcript_quality", "embedding_quality"}
     assert job.executor_def.name == "in_process"
 
 
@@ -77,6 +77,14 @@ def test_the_catalogue_is_checked() -> None:
 def test_each_step_takes_one_video() -> None:
     partitions = {spec.partitions_def for name, spec in specs().items() if name in STEPS}
     assert partitions == {dg.DynamicPartitionsDefinition(name="videos")}
+
+
+def test_each_check_takes_one_video_and_is_described() -> None:
+    checks = [spec for check in DEFINITIONS.asset_checks or () for spec in check.check_specs]
+    assert len(checks) == 11
+    assert {spec.partitions_def for spec in checks} == {dg.DynamicPartitionsDefinition(name="videos")}
+    assert all(spec.description for spec in checks)
+    assert not any(spec.blocking for spec in checks)
 
 
 def test_the_device_selects_the_resource() -> None:

@@ -91,3 +91,19 @@ on conflict (name) do update set error = excluded.error
 
 -- name: forget_sources
 delete from sources where not name = any(%s)
+
+-- name: source_counts
+select
+    coalesce(s.name, v.source) as source,
+    count(v.key) as found,
+    count(e.video) as done,
+    count(f.video) filter (where f.retry_at is null) as failed,
+    count(f.video) filter (where f.retry_at is not null and f.kind <> 'breaker') as waits,
+    count(f.video) filter (where f.retry_at is not null and f.kind = 'breaker') as blocked,
+    s.error
+from sources s
+full join videos v on v.source = s.name
+left join embedded_videos e on e.video = v.key and e.model = (select id from embedding_models where name = %(model)s)
+left join failures f on f.video = v.key
+group by 1, s.error
+order by 1

@@ -67,3 +67,16 @@ select video from embedded_videos where model = %s
 
 -- name: fingerprints
 select video, fingerprint from embedded_videos where model = %s
+
+-- name: figures
+select
+    count(*),
+    coalesce(max(vector_dims(e.embedding)), 0),
+    coalesce(min(l2_norm(e.embedding)), 1),
+    coalesce(max(l2_norm(e.embedding)), 1)
+from embeddings e
+join embedding_models m on m.id = e.model
+where m.name = %(model)s and e.video = %(video)s
+
+-- name: passages_stored
+select count(*) from passages where video = %s
