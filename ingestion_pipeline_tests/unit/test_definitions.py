@@ -69,9 +69,17 @@ def test_schedules_and_sensors_run_from_the_start() -> None:
         assert instigator.description
 
 
-def test_the_catalogue_is_checked() -> None:
-    keys = [key.to_user_string() for key in DEFINITIONS.get_repository_def().asset_graph.asset_check_keys]
-    assert keys == ["video_catalog:sources_listed"]
+def test_the_checks_are_these() -> None:
+    checks: dict[str, set[str]] = {}
+    for key in DEFINITIONS.get_repository_def().asset_graph.asset_check_keys:
+        checks.setdefault(key.asset_key.to_user_string(), set()).add(key.name)
+    assert checks == {
+        "video_catalog": {"sources_listed"},
+        "raw_audio": {"length"},
+        "transcripts": {"language", "left_out", "repetition", "speech_covered", "timestamps", "words_per_second"},
+        "segment_embeddings": {"count", "dimensions", "norm", "numbers"},
+        "search_index": {"recall"},
+    }
 
 
 def test_each_step_takes_one_video() -> None:
