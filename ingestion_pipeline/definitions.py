@@ -5,7 +5,7 @@ import dagster as dg
 from .defs.assets import raw_audio, segment_embeddings, transcripts, video_catalog
 from .defs.jobs import add_videos, delete_audio, ingest_video, list_sources, remove_videos
 from .defs.progress import progress_lines
-from .defs.resources import Catalogue, Downloads, Embeddings, Mode, Retries, Store, whisper_of
+from .defs.resources import Catalogue, Downloads, Embeddings, Mode, Store, whisper_of
 from .defs.schedules import discover_sources, sweep_audio
 from .defs.sensors import new_uploads, orphans, retry_due
 from .settings import Settings, load_settings
@@ -25,7 +25,7 @@ def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server")
         executor=dg.in_process_executor,
         loggers={"console": progress_lines},
         resources={
-            "store": Store(url=url, writers=settings.db_workers),
+            "store": Store(url=url, writers=settings.db_workers, retry_after_s=settings.retry_after_s),
             "catalogue": Catalogue(
                 sources_file=str(settings.sources_file.resolve()), ingestion_limit=settings.ingestion_limit
             ),
@@ -35,7 +35,6 @@ def definitions(settings: Settings, url: str | dg.EnvVar, mode: Mode = "server")
                 allow_private_addresses=settings.allow_private_addresses,
                 retention=settings.audio_retention,
             ),
-            "retries": Retries(after_s=settings.retry_after_s),
             "whisper": whisper_of(settings, mode),
             "embeddings": Embeddings(model=settings.embedding_model),
         },

@@ -24,6 +24,9 @@ class Store(ConfigurableResource[None]):
 
     url: str = Field(description="direct connection, not through a transaction pooler: session locks are held on it")
     writers: int = Field(description="transactions that write at once, over all runs (DB_WORKERS)")
+    retry_after_s: float = Field(
+        default=300, description="first pause, in s, before a run is tried again whose failure may pass (RETRY_AFTER_S)"
+    )
 
     @property
     def database(self) -> Database:
@@ -61,12 +64,6 @@ class Downloads(ConfigurableResource[None]):
             allow_private=self.allow_private_addresses,
             progress=log,
         )
-
-
-class Retries(ConfigurableResource[None]):
-    """When a video is tried again."""
-
-    after_s: float = Field(description="pause after a run that ended badly, in s, four times as long after each")
 
 
 class Whisper(ConfigurableResource[None]):

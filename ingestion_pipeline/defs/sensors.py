@@ -10,7 +10,7 @@ from ingestion_pipeline.store import requests
 
 from .jobs import ingest_video
 from .requesting import requested
-from .resources import Embeddings, Retries, Store
+from .resources import Embeddings, Store
 
 SILENCE_S = 60
 """A run without a connection is dead once it has been silent for so long; between two steps it has none, too."""
@@ -24,15 +24,13 @@ _RUNNING = dg.DefaultSensorStatus.RUNNING
     default_status=_RUNNING,
     description="Requests a run for each video of the catalogue that is not done, the newest first.",
 )
-def new_uploads(
-    context: dg.SensorEvaluationContext, store: Store, embeddings: Embeddings, retries: Retries
-) -> dg.SensorResult:
+def new_uploads(context: dg.SensorEvaluationContext, store: Store, embeddings: Embeddings) -> dg.SensorResult:
     """Request what lacks embeddings of the current model, and did not fail."""
     now = datetime.now(UTC)
     with store.database.connection() as connection:
         candidates = requests.new_videos(connection, embeddings.model)
         others = requests.set_back(connection, now)
-    return requested(context, candidates, others, pause_s=retries.after_s, nothing="nothing new", now=now)
+    return requested(context, candidates, others, pause_s=store.retry_after_s, nothing="nothing new", now=now)
 
 
 @dg.sensor(
@@ -41,13 +39,13 @@ def new_uploads(
     default_status=_RUNNING,
     description="Requests a run for each video that failed or had to wait, once its time has come.",
 )
-def retry_due(context: dg.SensorEvaluationContext, store: Store, retries: Retries) -> dg.SensorResult:
+def retry_due(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorResult:
     """Request what failed and is due."""
     now = datetime.now(UTC)
     with store.database.connection() as connection:
         candidates = requests.retries(connection, now)
         others = requests.set_back(connection, now)
-    return requested(context, candidates, others, pause_s=retries.after_s, nothing="nothing to try again", now=now)
+    return requested(context, candidates, others, pause_s=store.retry_after_s, nothing="nothing to try again", now=now)
 
 
 @dg.sensor(

@@ -29,7 +29,7 @@ class Daemon:
 
     def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
         self.repository, self.instance = definitions.get_repository_def(), instance
-        self._resources = {name: (definitions.resources or {})[name] for name in ("store", "embeddings", "retries")}
+        self._resources = {name: (definitions.resources or {})[name] for name in ("store", "embeddings")}
         self.reserved: list[tuple[str, dg.RunRequest]] = []
 
     def evaluate(self, sensor: str) -> dg.SensorResult:
