@@ -1,5 +1,6 @@
 """Bad input at the command line: one line that names the thing and the remedy, a status, nothing half-written."""
 
+import json
 import os
 import zlib
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 
 from ingestion_pipeline.demo import EPISODES
+from ingestion_pipeline.store.catalogue import all_keys
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline_tests.support.installation import Installation, dagster_url_of
 from ingestion_pipeline_tests.support.video_site import SiteVideo, add_channel, plugin_folder
@@ -88,6 +90,23 @@ def test_add_run_search_and_export_a_single_file(here: Installation, database: D
     records = records_of_dagster(database)
     for figure in ("rtfx", "wait_seconds", "cpu_mean_cores", "memory_peak_mb", "chunks_decoded_again"):
         assert figure in records
+
+
+def test_a_video_is_removed_and_added_again(here: Installation, site: Site, database: Database) -> None:
+    url = site.add("/bread.opus", EPISODES[0].read_bytes(), "audio/ogg")
+    (added,) = here.json("add", url)
+    done = here.run("remove", added["video"], "nothing", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (1, [added["video"]])
+    assert "not removed: Video nothing is not in the catalogue" in done.stderr
+    with database.connection() as connection:
+        assert all_keys(connection) == []
+    with psycopg.connect(dagster_url_of(database)) as connection:
+        assert connection.execute("select * from dynamic_partitions").fetchall() == []
+    assert here.json("add", url) == [added]
+
+
+def test_what_is_no_address_is_not_added(here: Installation) -> None:
+    assert "ftp://example.org is not an http or https address" in error_of(here, "add", "ftp://example.org")
 
 
 def test_one_failure_does_not_stop_the_others(here: Installation, site: Site) -> None:
