@@ -144,8 +144,11 @@ def _where(check: Callable[[str], None], model: str) -> str:
     try:
         check(model)
     except ModelFault as fault:
+        if not isinstance(fault.__cause__, OSError):  # no name that could be downloaded
+            raise
         if not _reachable("huggingface.co"):
-            raise fault from None
+            what = f"{model} is not on this machine, and huggingface.co cannot be reached."
+            raise ModelFault(what, fault.remedy) from None
         return "downloaded at first use"
     return "on this machine"
 

@@ -167,6 +167,13 @@ def records_of_dagster(database: Database) -> str:
     return "\n".join([*(text for (text,) in rows), *(zlib.decompress(body).decode() for (body,) in snapshots)])
 
 
+def test_doctor_calls_a_name_that_no_model_has_what_it_is(here: Installation) -> None:
+    here.environment["WHISPER_MODEL"] = "distil-tiny-v9"
+    [whisper] = [check for check in here.json("doctor") if check["name"] == "Whisper"]
+    assert "Invalid model size 'distil-tiny-v9'" in whisper["found"]
+    assert whisper["remedy"].startswith("Give WHISPER_MODEL a name that faster-whisper knows")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_data_folder_that_cannot_be_written(here: Installation) -> None:
     here.folder.joinpath("data").mkdir(mode=0o500)
