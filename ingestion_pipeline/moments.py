@@ -70,14 +70,16 @@ def _overlap(one: Found, other: Found) -> bool:
 
 
 def _best(embedder: Embedder, query: NDArray[float32], passages: Sequence[Sequence[Said]]) -> list[Segment]:
-    """Return of each passage the sentence nearest in meaning, of those with all words of the query if there are such.
+    """Return the best sentence of each passage: of those with all words of the query, else with some, the nearest.
 
-    What has to be compared is embedded at once; where a single sentence has all words, nothing is.
+    Only what has to be compared is embedded, at once: that of ten passages whole would take longer than all the rest.
     """
-    choices = [
-        [said.sentence for said in passage if said.has_all_words] or [said.sentence for said in passage]
-        for passage in passages
-    ]
+    choices = [_worded(passage) for passage in passages]
     texts = [sentence.text for sentences in choices if len(sentences) > 1 for sentence in sentences]
     nearness = dict(zip(texts, embedder.documents(texts) @ query, strict=True))
     return [max(sentences, key=lambda sentence: nearness.get(sentence.text, 0.0)) for sentences in choices]
+
+
+def _worded(passage: Sequence[Said]) -> list[Segment]:
+    most = max(said.words for said in passage)
+    return [said.sentence for said in passage if said.words == most]

@@ -25,15 +25,8 @@ def passages_of(segments: Sequence[Segment]) -> list[Passage]:
     A passage begins with the last sentence of the one before, unless there is a silence between them or no room. None
     is longer than 60 s, but for a single segment that is.
     """
-    passages: list[list[Segment]] = []
-    for piece in (piece for segment in segments if segment.text.strip() for piece in _pieces(segment)):
-        if not passages or _silent(passages[-1][-1], piece):
-            passages.append([])
-        elif _complete(passages[-1]) or not _room([*passages[-1], piece]):
-            last = passages[-1][-1]
-            passages.append([last] if _room([last, piece]) else [])
-        passages[-1].append(piece)
-    return [Passage(part[0].start, part[-1].end, _text(part)) for part in passages]
+    parts = [part for stretch in _stretches(segments) for part in _parts(stretch)]
+    return [Passage(part[0].start, part[-1].end, _text(part)) for part in parts]
 
 
 def tokens_in(text: str) -> int:
@@ -41,8 +34,31 @@ def tokens_in(text: str) -> int:
     return len(_TOKEN.findall(text))
 
 
-def _silent(before: Segment, after: Segment) -> bool:
-    return after.start - before.end > SILENCE_S
+def _stretches(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
+    """Yield what is said between two silences, in pieces that fit a passage."""
+    stretch: list[Segment] = []
+    for segment in segments:
+        if stretch and segment.start - stretch[-1].end > SILENCE_S:
+            yield stretch
+            stretch = []
+        stretch.extend(_pieces(segment) if segment.text.strip() else ())
+    if stretch:
+        yield stretch
+
+
+def _parts(stretch: Sequence[Segment]) -> list[list[Segment]]:
+    """Return the passages of a stretch; what is left over at its end goes to the last one if there is room."""
+    parts = [[stretch[0]]]
+    for piece in stretch[1:]:
+        if _complete(parts[-1]) or not _room([*parts[-1], piece]):
+            last = parts[-1][-1]
+            parts.append([last] if _room([last, piece]) else [])
+        parts[-1].append(piece)
+    if len(parts) > 1 and parts[-1][-1].end - parts[-1][0].start < WANTED_S:
+        rest = [piece for piece in parts[-1] if piece is not parts[-2][-1]]
+        if _room([*parts[-2], *rest]):
+            parts[-2:] = [[*parts[-2], *rest]]
+    return parts
 
 
 def _complete(passage: Sequence[Segment]) -> bool:

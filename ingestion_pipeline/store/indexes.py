@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import psutil
 import psycopg
 from pgvector import HalfVector
@@ -73,7 +74,7 @@ def recall(connection: Connection, model: EmbeddingModel, samples: int = _SAMPLE
     sampled = connection.execute(_SQL["sample"], {"model": model.id, "count": samples}).fetchall()
     found = wanted = 0
     for video, idx, vector in sampled:
-        query = HalfVector.from_text(vector).to_numpy()
+        query = HalfVector.from_text(vector).to_numpy().astype(np.float32)
         near, nearest = (
             set(by_meaning(connection, model, query, NEIGHBOURS + 1, exact=exact)) - {(video, idx)}
             for exact in (False, True)

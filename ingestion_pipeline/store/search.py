@@ -61,10 +61,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Said:
-    """A sentence in a passage, and whether it has all words of the query."""
+    """A sentence in a passage; `words` is 2 where it has all words of the query, 1 where some, 0 where none."""
 
     sentence: Segment
-    has_all_words: bool
+    words: int
 
 
 def hybrid(

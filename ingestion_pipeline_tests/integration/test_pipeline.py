@@ -95,7 +95,7 @@ def test_a_transcript_without_its_audio_counts_as_done(database: Database, episo
 def test_only_passages_with_a_new_text_are_embedded(database: Database, episode: Video) -> None:
     embedder = WordEmbedder()
     texts = [f"Sentence {number}." for number in range(14)]
-    for last, written in (("The end.", 3), ("Another end.", 1)):
+    for last, written in (("The end.", 2), ("Another end.", 1)):
         save(database, episode, *texts, last)
         assert pipeline.embed(database, episode.key, embedder, log=print).written == written
 
@@ -109,7 +109,7 @@ def test_a_second_model_embeds_all_and_the_first_has_nothing_left_to_do(database
         assert len(embedder.embedded) == written
     for embedder in (first, second):
         assert to_do(database, embedder) == []
-        assert len(find_moments(database, embedder, "Sentence 3.")) == 2
+        assert find_moments(database, embedder, "Sentence 3.")[0].sentence.text == "Sentence 3."
 
 
 def test_a_new_text_is_to_be_embedded_by_each_model(database: Database, episode: Video) -> None:
@@ -124,6 +124,17 @@ def test_a_new_text_is_to_be_embedded_by_each_model(database: Database, episode:
     assert (to_do(database, first), to_do(database, second)) == ([], [episode.key])
     assert pipeline.embed(database, episode.key, second, log=print).written == 1
     assert to_do(database, second) == []
+
+
+def test_a_search_finds_a_new_text_at_once_while_another_model_is_wanted(database: Database, episode: Video) -> None:
+    save(database, episode, "One.")
+    pipeline.embed(database, episode.key, WordEmbedder("first"), log=print)
+    save(database, episode, "Two.")
+    lines: list[str] = []
+    pipeline.embed_for_search(database, episode.key, WordEmbedder("second"), log=lines.append)
+    assert lines[0] == "a search still asks first"
+    assert find_moments(database, WordEmbedder("second"), "Two.", 1)[0].sentence.text == "Two."
+    assert to_do(database, WordEmbedder("first")) == to_do(database, WordEmbedder("second")) == []
 
 
 def test_a_first_model_that_comes_back_after_a_new_text_embeds_it(database: Database, episode: Video) -> None:

@@ -20,16 +20,23 @@ def sentences(*lengths: float, gap: float = 0.5, end: str = ".") -> list[Segment
 
 
 def test_a_passage_ends_with_the_first_sentence_after_thirty_seconds_and_the_next_begins_with_it() -> None:
-    first, second = passages_of(sentences(*[8.0] * 6))
+    first, second = passages_of(sentences(*[8.0] * 7))
     assert (first.start, first.end) == (0.0, 33.5)
     assert first.text == "sentence 0. sentence 1. sentence 2. sentence 3."
-    assert second.text == "sentence 3. sentence 4. sentence 5."
+    assert second.text == "sentence 3. sentence 4. sentence 5. sentence 6."
     assert second.start == 25.5
+
+
+def test_what_is_left_over_before_a_silence_belongs_to_the_passage_before() -> None:
+    (whole,) = passages_of(sentences(*[8.0] * 5))
+    assert whole.text.endswith("sentence 3. sentence 4.")
+    first, second = passages_of(sentences(20.0, 25.0, 20.0))
+    assert (first.text, second.text) == ("sentence 0. sentence 1.", "sentence 1. sentence 2.")
 
 
 @pytest.mark.parametrize("end", ["?", "!", '."', "。", ".)"])
 def test_a_sentence_may_end_in_several_ways(end: str) -> None:
-    assert passages_of(sentences(*[8.0] * 6, end=end))[0].text.endswith(f"sentence 3{end}")
+    assert passages_of(sentences(*[8.0] * 7, end=end))[0].text.endswith(f"sentence 3{end}")
 
 
 def test_without_sentence_ends_a_passage_stops_before_sixty_seconds() -> None:

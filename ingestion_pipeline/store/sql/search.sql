@@ -75,17 +75,19 @@ order by wanted.place
 -- name: sentences
 select
     wanted.place, s.start_s, s.end_s, s.text, s.avg_logprob, s.compression_ratio, s.no_speech_prob, s.temperature,
-    coalesce(to_tsvector(wanted.configuration, s.text) @@ wanted.query, false)
+    (words @@ wanted.all_words)::integer + (words @@ wanted.some_words)::integer
 from (
-    select w.*, configuration, plainto_tsquery(configuration, %(text)s) as query
+    select w.*, configuration, all_words, replace(all_words::text, ' & ', ' | ')::tsquery as some_words
     from
         unnest(%(videos)s::text[], %(starts)s::float8[], %(ends)s::float8[], %(languages)s::text[])
             with ordinality as w (video, start_s, end_s, language, place),
-        search_configuration(w.language) as configuration
+        search_configuration(w.language) as configuration,
+        plainto_tsquery(configuration, %(text)s) as all_words
 ) wanted
 join segments s on s.video = wanted.video and s.start_s <= wanted.end_s and s.end_s >= wanted.start_s
     -- Not those that only touch it; a sentence may have no length.
     and (s.start_s < wanted.end_s and s.end_s > wanted.start_s or s.start_s = s.end_s)
+cross join lateral to_tsvector(wanted.configuration, s.text) as words
 order by wanted.place, s.idx
 
 -- name: marked
