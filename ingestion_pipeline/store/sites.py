@@ -49,11 +49,11 @@ def take_turn(database: Database, host: str, per_minute: float, log: Callable[[s
     The turn is taken in one statement, and the sleep holds no connection.
     """
     with database.connection(autocommit=True) as connection:
-        wait_s = _reserved(connection, host, per_minute)
+        wait_s = reserved(connection, host, per_minute)
         while wait_s is None:
             if found := blocked(connection, host):
                 return found
-            wait_s = _reserved(connection, host, per_minute)
+            wait_s = reserved(connection, host, per_minute)
     if wait_s <= 0:
         return None
     log(f"{host}: its turn comes in {wait_s:.0f} s")
@@ -62,7 +62,7 @@ def take_turn(database: Database, host: str, per_minute: float, log: Callable[[s
         return blocked(connection, host)
 
 
-def _reserved(connection: Connection, host: str, per_minute: float) -> float | None:
+def reserved(connection: Connection, host: str, per_minute: float) -> float | None:
     """Return how long it is (s) until the turn that is ours now; None where the host is left alone."""
     asked = {"host": host, "every": timedelta(minutes=1 / per_minute)}
     row = connection.execute(_SQL["reserve"], asked).fetchone()

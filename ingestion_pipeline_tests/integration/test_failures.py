@@ -13,6 +13,7 @@ from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.failures import RUNS
 from ingestion_pipeline.pipeline import Log
 from ingestion_pipeline.records import Audio, Video
+from ingestion_pipeline.retries import TRIES
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline_tests.support import video_site
 from ingestion_pipeline_tests.support.examples import video
@@ -112,6 +113,7 @@ def test_what_may_pass_is_tried_three_times_in_the_step_and_later_again(runs: Vi
     explained(runs, result, key, "raw_audio", "transient", "HTTP Error 503")
     assert {(path, status) for _, path, status in site.requests} == {("/1.opus", 503)}
     once = len(site.requests)
+    assert once == TRIES
     site.requests.clear()
     for attempts in range(2, RUNS + 1):
         runs.run(key)
