@@ -106,10 +106,11 @@ def test_a_transcript_shows_its_first_sentences_and_what_its_checks_found(seen: 
 def test_the_checks_of_a_video_stand_on_their_tab(seen: Seen) -> None:
     seen.browser.open("/assets/transcripts?view=checks&checkDetail=words_per_second", "Can anybody speak so fast?")
     seen.browser.page.get_by_role("tab", name="Partitions").nth(1).click()
-    seen.browser.sees("Success")
+    seen.browser.sees("Passed (5)")
     seen.browser.show("checks")
 
 
 def test_the_sensors_say_what_they_do(seen: Seen) -> None:
+    assert seen.ui.next_tick("new_uploads").startswith("nothing new")
     seen.browser.open("/automation", "retry_due")
     seen.browser.show("automation")
