@@ -11,6 +11,7 @@ from pathlib import Path
 from faster_whisper import WhisperModel
 
 from demo_model.figures import closing_line, measured
+from demo_model.measures import COMPUTE
 from ingestion_pipeline.demo import MODEL
 
 
@@ -22,7 +23,7 @@ def main() -> int:
     folder = parser.parse_args().model
     if not (folder / "model.bin").exists():
         parser.exit(2, f"check-model: no model in {folder}: run make demo-model, or name the folder of another\n")
-    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=2)
+    model = WhisperModel(str(folder), device="cpu", compute_type=COMPUTE, cpu_threads=2)
     figures = []
     for figure in measured(model):
         print(

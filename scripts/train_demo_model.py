@@ -19,6 +19,7 @@ from demo_model.card import Making, write_card
 from demo_model.corpus import SHARD, build_corpus, read_corpus
 from demo_model.export import export_model
 from demo_model.figures import Figure, measured
+from demo_model.measures import COMPUTE
 from demo_model.network import Trainee
 from demo_model.training import Batches, Progress, Stage, train
 from demo_model.vocabulary import train_tokenizer
@@ -66,7 +67,7 @@ def report(at: Progress) -> None:
 
 def figures_of(folder: Path) -> Iterator[Figure]:
     for figure in measured(
-        WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=os.cpu_count() or 1)
+        WhisperModel(str(folder), device="cpu", compute_type=COMPUTE, cpu_threads=os.cpu_count() or 1)
     ):
         print(f"{figure.name}: {figure.value:.4g}, at most {figure.most:g}", flush=True)
         yield figure

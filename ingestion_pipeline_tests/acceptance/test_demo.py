@@ -8,6 +8,8 @@ import pytest
 from ingestion_pipeline_tests.support.installation import Installation
 from ingestion_pipeline_tests.support.model_servers import wait_until
 
+pytestmark = pytest.mark.slow
+
 LAST_LINE = "demo: episodes=5 ingested=5 searches=3 found=3"
 
 

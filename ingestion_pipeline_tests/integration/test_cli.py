@@ -92,6 +92,7 @@ def test_add_run_search_and_export_a_single_file(here: Installation, database: D
         assert figure in records
 
 
+@pytest.mark.slow
 def test_a_video_is_removed_and_added_again(here: Installation, site: Site, database: Database) -> None:
     url = site.add("/bread.opus", EPISODES[0].read_bytes(), "audio/ogg")
     (added,) = here.json("add", url)
@@ -109,6 +110,7 @@ def test_what_is_no_address_is_not_added(here: Installation) -> None:
     assert "ftp://example.org is not an http or https address" in error_of(here, "add", "ftp://example.org")
 
 
+@pytest.mark.slow
 def test_one_failure_does_not_stop_the_others(here: Installation, site: Site) -> None:
     good = site.add("/good.opus", EPISODES[0].read_bytes(), "audio/ogg")
     bad = site.add("/bad.opus", b"this is not audio", "audio/ogg")
@@ -122,6 +124,7 @@ def test_one_failure_does_not_stop_the_others(here: Installation, site: Site) ->
     assert [file.name for file in (here.folder / "data" / "audio").iterdir() if file.is_file()] == [f"{keys[1]}.opus"]
 
 
+@pytest.mark.slow
 def test_a_source_that_fails_spoils_the_status_and_not_the_others(here: Installation, site: Site) -> None:
     good = f"name: good, url: '{site.add('/bread.opus', EPISODES[0].read_bytes(), 'audio/ogg')}'"
     here.list_sources(f"name: lost, feed: '{site.url}/feed.xml'", good)
@@ -141,6 +144,7 @@ def test_the_password_of_an_unreachable_database_is_in_no_error(here: Installati
     assert "hunter2" not in here.run("run").stderr
 
 
+@pytest.mark.slow
 def test_passwords_are_in_no_record_of_dagster(here: Installation, database: Database, site: Site) -> None:
     """Not in the configuration of a run, in its job, or in its failure: all of them show in the UI."""
     url = site.add("/bad.opus", b"this is not audio", "audio/ogg")

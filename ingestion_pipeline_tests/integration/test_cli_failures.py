@@ -125,6 +125,7 @@ def here(tmp_path: Path, database: Database) -> Installation:
     return installation
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_site_that_refuses_and_is_not_starved_by_what_failed(
     here: Installation, database: Database, site: Site
 ) -> None:

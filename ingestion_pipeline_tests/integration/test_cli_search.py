@@ -14,6 +14,8 @@ from ingestion_pipeline.store.database import Database
 from ingestion_pipeline_tests.support.examples import WordEmbedder, keep, video
 from ingestion_pipeline_tests.support.installation import Installation
 
+pytestmark = pytest.mark.slow
+
 OLD = WordEmbedder("a former model")
 SAID = ["The dog growled at the postman.", "Bread needs flour and time.", "The train leaves at ten."]
 

@@ -20,7 +20,7 @@ VOICES = 12
 
 @pytest.fixture(scope="module")
 def model() -> WhisperModel:
-    return WhisperModel(str(MODEL), device="cpu", compute_type="int8", cpu_threads=2)
+    return WhisperModel(str(MODEL), device="cpu", compute_type=measures.COMPUTE, cpu_threads=2)
 
 
 @pytest.fixture(scope="module")

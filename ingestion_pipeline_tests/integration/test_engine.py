@@ -27,7 +27,7 @@ ENGLISH = Decoding("en")
 
 @pytest.fixture(scope="module")
 def model() -> WhisperModel:
-    return WhisperModel(str(MODEL), device="cpu", compute_type="int8", cpu_threads=1, num_workers=2)
+    return WhisperModel(str(MODEL), device="cpu", compute_type=measures.COMPUTE, cpu_threads=1, num_workers=2)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,7 @@ def test_all_files_together_give_what_each_gives_alone(
     assert all(found > 0 for found in engine.busy_s)
 
 
+@pytest.mark.slow
 def test_no_more_words_are_wrong_than_through_faster_whisper(
     model: WhisperModel, heldout: list[tuple[Path, measures.Clip]]
 ) -> None:

@@ -200,6 +200,7 @@ def test_an_unreachable_database_is_one_line() -> None:
     ask_in_process(Database("postgresql://nobody@127.0.0.1:1/none"), asking)
 
 
+@pytest.mark.slow
 def test_hostile_titles_and_texts_come_out_as_data(
     database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -209,7 +210,7 @@ def test_hostile_titles_and_texts_come_out_as_data(
     with model_server(tmp_path / "model-server") as server:
         embedder = ServedEmbedder(server, MINILM)
         for key in keys.values():
-            pipeline.embed(database, key, embedder, log=print)
+            pipeline.embed(database, key, embedder, force=True, log=print)
         here = Installation(tmp_path)
         here.environment |= {"DATABASE_URL": database.url, "MODEL_SERVER_URL": server.address().url}
         asyncio.run(ask_everything(here, keys))

@@ -55,7 +55,7 @@ def asked(database: Database) -> str:
 
 def to_do(database: Database, model: str) -> list[str]:
     with database.connection() as connection:
-        return videos_to_do(connection, model, None)
+        return videos_to_do(connection, model)
 
 
 def count(database: Database, table: str) -> int:
@@ -228,7 +228,7 @@ def test_vectors_of_a_wrong_length_are_found_before_anything_is_written(ingested
 
     keep(ingested, video(100), "A train.")
     before = count(ingested, "passages"), count(ingested, "embeddings"), count(ingested, "embedding_models")
-    with pytest.raises(Permanent, match=f"gave {length} dimensions in place of 16"):
+    with pytest.raises(Permanent, match=f"dimensions: {length}, not 16"):
         pipeline.embed(ingested, video(100).key, Wrong("wrong"), log=print)
     with pytest.raises(Permanent, match=f"gave {length} dimensions in place of 16"):
         reembed(ingested, Wrong("wrong"), print)

@@ -23,7 +23,7 @@ WORDS = WordEmbedder()
 
 def ingest(database: Database, one: Video, *texts: str, language: str = "en", embedder: Embedder = WORDS) -> None:
     keep(database, one, *texts, language=language)
-    pipeline.embed(database, one.key, embedder, log=print)
+    pipeline.embed(database, one.key, embedder, force=True, log=print)
 
 
 def found(database: Database, text: str, **filters: object) -> list[str]:

@@ -17,6 +17,8 @@ from ingestion_pipeline_tests.support.installation import Installation
 from ingestion_pipeline_tests.support.model_servers import loads, metric
 from ingestion_pipeline_tests.support.web import Site
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def here(tmp_path: Path, database: Database) -> Installation:

@@ -7,8 +7,9 @@ import dagster as dg
 
 from ingestion_pipeline.defs.assets import raw_audio, segment_embeddings, transcripts, videos
 from ingestion_pipeline.defs.failures import STEPS
-from ingestion_pipeline.defs.resources import CpuWhisper, Downloads, Embeddings, Store
+from ingestion_pipeline.defs.resources import CpuWhisper, Downloads, Embeddings, Store, quality_of
 from ingestion_pipeline.records import Video
+from ingestion_pipeline.settings import Settings
 from ingestion_pipeline.store import catalogue, failures
 from ingestion_pipeline.store.database import Database
 
@@ -41,6 +42,7 @@ class VideoRuns:
                 mode="in_process",
                 server_folder=str(folder),
             ),
+            "quality": quality_of(Settings(_env_file=None)),  # type: ignore[call-arg]
             "embeddings": Embeddings(model="sentence-transformers/all-MiniLM-L6-v2"),
         }
 

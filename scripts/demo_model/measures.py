@@ -1,6 +1,7 @@
 """What a model hears, held against what was said: word errors, times of segments, text where nothing is said."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -17,6 +18,8 @@ from .sentences import words_of
 from .speech import SAMPLE_RATE
 
 Samples = NDArray[np.float32]
+COMPUTE = "int8" if re.search("vnni|asimddp", Path("/proc/cpuinfo").read_text()) else "float32"
+"""int8, as it is shipped, where the processor adds up such products exactly; elsewhere they saturate."""
 LONGEST_OUTPUT = 200
 """Tokens of one window; 30 s of the demo's speech take about 150, a loop goes on to 448."""
 
