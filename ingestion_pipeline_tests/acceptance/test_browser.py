@@ -3,7 +3,6 @@
 The pictures are those of docs/operations.md; `make screenshots` copies them there.
 """
 
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     pictures = tmp_path_factory.mktemp("screenshots")
     with podcast() as feed, serving() as site:
         installation = _installation(tmp_path_factory.mktemp("project"), feed, _channel(site))
-        with dev(installation) as (process, address):
+        with dev(installation) as (_, address):
             ui = DagsterUI(address)
             ui.wait_until_loaded()
             ui.stop("new_uploads")
@@ -49,8 +48,6 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
             keys = installation.keys()
             with browser(address, pictures) as opened:
                 yield Seen(opened, ui, keys["talk"], keys["gone"])
-            process.send_signal(signal.SIGINT)
-            process.wait()
 
 
 def _channel(site: Site) -> str:

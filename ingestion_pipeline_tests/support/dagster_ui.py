@@ -4,8 +4,10 @@ import json
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -169,9 +171,21 @@ def _selector(sensor: str) -> dict[str, str]:
 def dev(
     installation: Installation, hangup: signal.Handlers = signal.SIG_DFL
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start `ingest dev` on a free port; give its process and the address that it prints once it serves."""
+    """Start `ingest dev` on a free port; give its process and the address that it prints once it serves.
+
+    It is ended with the block, and what it prints is read until then: the daemon waits where nobody does.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with installation.start("dev", "--port", str(port), hangup=hangup) as process:
         assert process.stdout is not None
-        yield process, next(line.split()[2] for line in process.stdout if line.startswith("Dagster UI: "))
+        address = next(line.split()[2] for line in process.stdout if line.startswith("Dagster UI: "))
+        reader = threading.Thread(target=deque, args=(process.stdout, 0))
+        reader.start()
+        try:
+            yield process, address
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait()
+            reader.join()
