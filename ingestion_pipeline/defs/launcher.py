@@ -18,7 +18,7 @@ import psutil
 from dagster import DagsterRun
 from dagster._core.instance import DagsterInstance
 from dagster._core.launcher import LaunchRunContext, RunLauncher
-from dagster._serdes import ConfigurableClass, serialize_value
+from dagster._serdes import ConfigurableClass, deserialize_value, serialize_value
 from dagster._serdes.config_class import ConfigurableClassData
 
 PROCESS_TAG = "ingest/process"
@@ -56,7 +56,6 @@ class ForkingRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
         run = context.dagster_run
         process = self._fork_server.Process(target=execute, args=(serialize_value(self._arguments(run)),))
         process.start()
-        self._instance.add_run_tags(run.run_id, {PROCESS_TAG: _address_of(process.pid or 0)})
         self._processes.add(process)
         threading.Thread(target=self._watch, args=(process, run.run_id), daemon=True).start()
 
@@ -95,17 +94,19 @@ class ForkingRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
 
 def execute(arguments: str) -> None:
-    """Execute a run in this process, as `dagster api execute_run` does; also what a fork calls first."""
+    """Execute a run in this process, as `dagster api execute_run` does, once its tag says where that is.
+
+    The run itself writes the tag: Dagster rewrites all tags of a run at once, so a second writer could lose one.
+    """
     from dagster._cli.api import execute_run_command
+    from dagster._grpc.types import ExecuteRunArgs
 
+    run = deserialize_value(arguments, ExecuteRunArgs)
+    assert run.instance_ref is not None
+    with DagsterInstance.from_ref(run.instance_ref) as instance:
+        address = f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
+        instance.add_run_tags(run.run_id, {PROCESS_TAG: address})
     execute_run_command.callback(arguments, None)  # type: ignore[misc]
-
-
-def _address_of(pid: int) -> str:
-    try:
-        return f"{socket.gethostname()} {pid} {psutil.Process(pid).create_time()}"
-    except psutil.NoSuchProcess:  # a short run has ended already
-        return ""
 
 
 def _process_at(address: str) -> psutil.Process | None:

@@ -14,10 +14,13 @@ import psutil
 
 from ingestion_pipeline.cli.session import Session, shipped
 from ingestion_pipeline.databases import child_environment
+from ingestion_pipeline.defs.launcher import PROCESS_TAG
 from ingestion_pipeline.private_folders import socket_folder
 from ingestion_pipeline_tests.support.dagster_ui import DagsterUI
 from ingestion_pipeline_tests.support.installation import Installation
 from ingestion_pipeline_tests.support.model_servers import wait_until
+
+STARTED = "{ runsOrError(filter: {statuses: [STARTED]}) { ... on Runs { results { tags { key value } } } } }"
 
 
 class Dagster:
@@ -70,7 +73,7 @@ class Killer:
     """Kills the model server, a run or the daemon, drawn from a seed."""
 
     def __init__(self, dagster: Dagster, folder: Path, seed: int = 7) -> None:
-        self._dagster, self._folder, self._rng = dagster, str(folder), random.Random(seed)
+        self._dagster, self._rng = dagster, random.Random(seed)
         self._sockets = str(socket_folder(folder / "data/model-server"))
         self.killed: list[str] = []
 
@@ -94,12 +97,11 @@ class Killer:
         ]
 
     def runs(self) -> list[int]:
-        """Return the processes of runs: children of the code servers, which multiprocessing spawned."""
-        return [
-            one.pid
-            for one in psutil.process_iter(["cmdline", "cwd"])
-            if one.info["cwd"] == self._folder and "spawn_main" in " ".join(one.info["cmdline"] or [])
-        ]
+        """Return the processes of runs, by the tags that the launcher's forks give them."""
+        started = self._dagster.ui.ask(STARTED)["runsOrError"]["results"]
+        tags = [tag["value"] for run in started for tag in run["tags"] if tag["key"] == PROCESS_TAG]
+        pids = [int(address.split()[1]) for address in tags]
+        return [pid for pid in pids if psutil.pid_exists(pid)]
 
 
 def _listens(port: int) -> bool:
