@@ -1,5 +1,6 @@
 """A podcast whose server has moods: 404, 429, 503, answers that are cut or never go on."""
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -41,8 +42,7 @@ class Site:
 @contextmanager
 def serving(episodes: Sequence[Episode], recordings: Sequence[bytes]) -> Iterator[Site]:
     """Serve the podcast on loopback until the block ends."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _Handler)
     site = server.site = Site(f"http://127.0.0.1:{server.server_address[1]}", episodes, recordings)  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
@@ -61,6 +61,15 @@ def _item(address: str, number: int, path: str) -> str:
         f'<item><title>{name}</title><guid isPermaLink="false">urn:soak:episode:{name}</guid>'
         f'<pubDate>{published}</pubDate><enclosure url="{address}{path}" length="0" type="audio/ogg"/></item>'
     )
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Keep quiet about clients that leave in the middle: killed ones, and yt-dlp after a look at the beginning."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -47,7 +47,7 @@ def settled(connection: Connection) -> int:
 def left_over(data: Path) -> list[str]:
     """Return files that a finished backfill has no use for: parts of downloads, sockets."""
     sockets = socket_folder(data / "model-server")
-    parts = [path for path in (data / "audio").rglob("*") if ".partial" in path.parts or path.suffix == ".part"]
+    parts = [path for path in (data / "audio").rglob("*") if ".partial" in path.parent.parts]
     return [str(path) for path in [*parts, *(sockets.iterdir() if sockets.exists() else [])]]
 
 
