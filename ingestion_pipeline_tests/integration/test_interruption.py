@@ -70,7 +70,10 @@ def statuses(database: Database) -> list[str]:
 
 @pytest.mark.parametrize(
     ("path", "lines_before", "runs"),
-    [("/feed.xml", [], ["FAILURE"]), ("/episode.opus", ["1 listed, 1 new", "One"], ["SUCCESS", "FAILURE"])],
+    [
+        ("/feed.xml", [], ["FAILURE"]),
+        ("/episode.opus", ["pod: 1 listed", "1 listed, 1 new", "One"], ["SUCCESS", "FAILURE"]),
+    ],
     ids=["while listing", "while downloading"],
 )
 def test_ctrl_c_ends_the_run_and_the_next_goes_on(
