@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ingestion_pipeline.defs.requesting import SENSORS
 from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline_tests.support.dagster_ui import DagsterUI, dev
 from ingestion_pipeline_tests.support.installation import Installation
@@ -33,7 +34,6 @@ WRONG = {
     "gone": ("permanent", "removed by the uploader"),
 }
 """By id: its kind, and words of the reason."""
-REQUESTING = ("new_uploads", "retry_due")
 TORN = """
 create function torn() returns trigger language plpgsql as $$
 begin
@@ -91,7 +91,7 @@ def thirty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thirty]:
         with dev(installation) as (_, address):
             ui = DagsterUI(address)
             ui.wait_until_loaded()
-            for sensor in REQUESTING:
+            for sensor in SENSORS:
                 ui.stop(sensor)
             assert installation.json("discover")["new"] == GOOD + len(WRONG)
             yield Thirty(installation, ui, site, strict, installation.keys())
@@ -151,7 +151,7 @@ def test_what_will_not_come_right_was_asked_for_once(thirty: Thirty, first: str,
     assert len(thirty.requests(f"watch/{name}")) == 1
 
 
-@pytest.mark.parametrize("sensor", REQUESTING)
+@pytest.mark.parametrize("sensor", SENSORS)
 def test_the_sensors_request_nothing_of_it_again(thirty: Thirty, first: str, sensor: str) -> None:
     assert first
     runs = len(thirty.ui.runs())

@@ -30,6 +30,7 @@ def ui(installation: Installation) -> Iterator[DagsterUI]:
     with dev(installation) as (process, address):
         ui = DagsterUI(address)
         ui.wait_until_loaded()
+        ui.stop("new_uploads")
         yield ui
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130

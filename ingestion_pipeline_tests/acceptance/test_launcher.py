@@ -2,17 +2,20 @@
 
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ingestion_pipeline.defs.launcher import PROCESS_TAG
+from ingestion_pipeline.defs.requesting import SENSORS
 from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.demo.podcast import feed
-from ingestion_pipeline_tests.acceptance.test_dagster import STEPS, dev
-from ingestion_pipeline_tests.support.dagster_ui import BACKFILL, DagsterUI
+from ingestion_pipeline_tests.acceptance.test_dagster import STEPS
+from ingestion_pipeline_tests.support.dagster_ui import BACKFILL, DagsterUI, dev
 from ingestion_pipeline_tests.support.installation import Installation
 from ingestion_pipeline_tests.support.model_servers import wait_until
 from ingestion_pipeline_tests.support.web import Site
@@ -57,14 +60,23 @@ def installation(held: Held, tmp_path: Path) -> Installation:
     installation = Installation(tmp_path)
     installation.set(WHISPER_MODEL="demo-en", WHISPER_DEVICE="cpu", ALLOW_PRIVATE_ADDRESSES="true")
     installation.list_sources(f"name: held, feed: '{held.feed}'")
-    assert installation.json("discover")["new"] == 1
     return installation
 
 
-def test_a_run_can_be_cancelled_and_one_that_is_killed_fails(installation: Installation, held: Held) -> None:
+@contextmanager
+def dev_without_sensors(installation: Installation) -> Iterator[tuple[subprocess.Popen[str], DagsterUI]]:
+    """Start `ingest dev`, and list the video once no sensor would request a run of its own for it."""
     with dev(installation) as (process, address):
         ui = DagsterUI(address)
         ui.wait_until_loaded()
+        for sensor in SENSORS:
+            ui.stop(sensor)
+        assert installation.json("discover")["new"] == 1
+        yield process, ui
+
+
+def test_a_run_can_be_cancelled_and_one_that_is_killed_fails(installation: Installation, held: Held) -> None:
+    with dev_without_sensors(installation) as (process, ui):
         run = _begun(ui, held)
         ui.ask(TERMINATE, runId=run)
         assert ui.wait_for(lambda: _of(ui, run)["status"], {"CANCELED", "FAILURE"}) == "CANCELED"
@@ -75,14 +87,12 @@ def test_a_run_can_be_cancelled_and_one_that_is_killed_fails(installation: Insta
         said = [event.get("message") for event in _of(ui, run)["eventConnection"]["events"]]
         assert any("ended with status -9" in str(message) for message in said)
         process.send_signal(signal.SIGINT)
-        process.communicate()
+        assert process.wait() == 130
     assert installation.processes() == []
 
 
 def test_what_runs_when_the_daemon_ends_is_interrupted(installation: Installation, held: Held) -> None:
-    with dev(installation) as (process, address):
-        ui = DagsterUI(address)
-        ui.wait_until_loaded()
+    with dev_without_sensors(installation) as (process, ui):
         _begun(ui, held)
         process.send_signal(signal.SIGINT)
         assert process.wait() == 130
@@ -92,11 +102,8 @@ def test_what_runs_when_the_daemon_ends_is_interrupted(installation: Installatio
 
 def _begun(ui: DagsterUI, held: Held) -> str:
     """Launch a backfill of the one video; return its run once the download has been asked for."""
-    partitions = ui.ask('{ assetNodeOrError(assetKey: {path: ["raw_audio"]}) { ... on AssetNode { partitionKeys } } }')
-    params = {
-        "assetSelection": [{"path": [step]} for step in STEPS],
-        "partitionNames": partitions["assetNodeOrError"]["partitionKeys"],
-    }
+    partitions = ui.partitions("raw_audio")
+    params = {"assetSelection": [{"path": [step]} for step in STEPS], "partitionNames": partitions}
     before = {run["runId"] for run in ui.runs()}
     ui.ask(BACKFILL, backfillParams=params)
     assert held.asked.acquire(timeout=120)
