@@ -27,6 +27,14 @@ from . import ROOT
 from .work import config_of
 
 _STEPS = ("raw_audio", "transcripts", "segment_embeddings")
+_ERRORS = """
+query ($runId: ID!) {
+  runOrError(runId: $runId) {
+    ... on Run {
+      eventConnection { events { ... on ExecutionStepFailureEvent { error { message causes { message } } } } }
+    }
+  }
+}"""
 _NAIVE = "load_from: [{python_module: {module_name: benchmarks.runs.naive, location_name: naive}}]\n"
 
 
@@ -88,13 +96,20 @@ def _backfilled(ui: DagsterUI, processes: list[psutil.Process], database: Databa
     while _embedded(database) < len(videos):
         failed = [run["runId"] for run in ui.runs() if run["status"] == "FAILURE"]
         if failed:
-            raise RuntimeError(f"runs failed: {failed}")
+            raise RuntimeError(f"runs failed: {[_why(ui, run) for run in failed]}")
         time.sleep(0.5)
     wall_s = time.monotonic() - began
     ui.wait_for(lambda: str(all(run["status"] == "SUCCESS" for run in ui.runs())), {"True"})
     time.sleep(3)  # the code server collects its last processes
     runs_after, all_after = _cpu_s(processes)
     return Cost(wall_s, (runs_after - runs_before) / len(videos), (all_after - all_before) / len(videos))
+
+
+def _why(ui: DagsterUI, run: str) -> str:
+    """Return what the steps that failed say."""
+    events = ui.ask(_ERRORS, runId=run)["runOrError"]["eventConnection"]["events"]
+    errors = [event["error"] for event in events if event.get("error")]
+    return "; ".join(cause["message"].strip() for error in errors for cause in (error, *error["causes"]))
 
 
 def _embedded(database: Database) -> int:
@@ -173,6 +188,7 @@ def _env_file(folder: Path, job: Job, feed: str, address: Address | None) -> Pat
         "SOURCES_FILE": folder / "sources.yaml",
         "ALLOW_PRIVATE_ADDRESSES": "true",
         "SITE_RATE": "*=60000",
+        "CHECK_REPETITION": 1,  # what random weights say repeats itself, and would not be embedded
         "WHISPER_MODEL": config.model,
         "WHISPER_DEVICE": config.device,
         "WHISPER_COMPUTE": config.compute,
