@@ -6,6 +6,7 @@ from pathlib import Path
 
 from psycopg import Connection
 
+from benchmarks.asr.runner import word_error_rate
 from ingestion_pipeline.audio.files import sha256_of
 from ingestion_pipeline.private_folders import socket_folder
 from ingestion_pipeline.store.transcripts import audio_of, transcript_of
@@ -18,6 +19,11 @@ from videos v
 left join failures f on f.video = v.key
 left join embedded_videos e on e.video = v.key
 order by v.key"""
+
+_SHORTEST_SENTENCE = 3
+"""In words: a transcript that lacks a sentence, or has one twice, differs in length by as many."""
+_OTHER_WORDS = 0.2
+"""Two short recordings of sixteen were heard otherwise by the model server, at most three words of 26."""
 
 
 @dataclass(frozen=True)
@@ -59,4 +65,10 @@ def _fate(connection: Connection, row: tuple[object, ...] | None, text: str) -> 
         return "explained" if explained else "lost"
     audio = audio_of(connection, str(key))
     whole = audio is not None and sha256_of(audio.path) == audio.sha256 and passages == embeddings and passages
-    return "right" if whole and transcript_of(connection, str(key)).text == text else "torn"
+    return "right" if whole and _same_speech(text, transcript_of(connection, str(key)).text) else "torn"
+
+
+def _same_speech(text: str, heard: str) -> bool:
+    """Allow for other words in a few places, where the sums of another process round otherwise, but for no gap."""
+    longer_by = len(heard.split()) - len(text.split())
+    return abs(longer_by) < _SHORTEST_SENTENCE and word_error_rate([text], [heard]) <= _OTHER_WORDS

@@ -1,6 +1,10 @@
 """A change of the embedding model: filled in beside the old one, interrupted anywhere, switched without a gap."""
 
+import multiprocessing
+import os
+import signal
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -33,6 +37,25 @@ class Interrupted(WordEmbedder):
         if len(self.embedded) + len(texts) > self.after:
             raise KeyboardInterrupt
         return super().documents(texts)
+
+
+class Killed(WordEmbedder):
+    """Kills its process as the vector after so many is asked for, which is while the one before is written."""
+
+    def __init__(self, model: str, after: int) -> None:
+        super().__init__(model)
+        self.left = after
+
+    def documents(self, texts: list[str]) -> Iterator[np.ndarray]:  # type: ignore[override]
+        for vector in super().documents(texts):
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.left -= 1
+            yield vector
+
+
+def reembed_until_killed(database: Database, after: int) -> None:
+    reembed(database, Killed(NEW.model, after), print)
 
 
 @pytest.fixture
@@ -113,6 +136,19 @@ def test_what_was_interrupted_goes_on_where_it_was(ingested: Database) -> None:
         keep_up(ingested, NEW.model, print)
     assert done == VIDEOS
     assert asked(ingested) == NEW.model
+
+
+def test_a_process_killed_while_it_writes_leaves_whole_videos_and_the_next_goes_on(ingested: Database) -> None:
+    whole = 0
+    for after in (1, 6, 20):
+        process = multiprocessing.get_context("spawn").Process(target=reembed_until_killed, args=(ingested, after))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        whole += after - 1
+        assert len(to_do(ingested, NEW.model)) == VIDEOS + 1 - whole
+    assert reembed(ingested, NEW, print) == VIDEOS - whole
+    assert to_do(ingested, NEW.model) == []
 
 
 def test_a_video_that_comes_in_meanwhile_is_found_at_once_and_after_the_switch(ingested: Database) -> None:
