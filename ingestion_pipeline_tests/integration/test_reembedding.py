@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 
 from ingestion_pipeline import pipeline
-from ingestion_pipeline.embedding.embedder import MINILM, InProcessEmbedder, full_name
-from ingestion_pipeline.errors import ModelFault, Permanent
 from ingestion_pipeline.moments import find_moments
 from ingestion_pipeline.reembedding import LEAST_RECALL, drop_others, keep_up, reason_to_keep_up, reembed
-from ingestion_pipeline.store import embedding_models, indexes
+from ingestion_pipeline.store import indexes
 from ingestion_pipeline.store.catalogue import videos_to_do
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline.store.embedding_models import active_model, all_models, switch, uncovered
@@ -242,36 +240,3 @@ def test_old_models_are_dropped_with_vectors_and_index(ingested: Database) -> No
     with ingested.connection() as connection:
         assert connection.execute("select to_regclass('embeddings_hnsw_1')").fetchone() == (None,)
     assert len(find_moments(ingested, NEW, "honey", 100)) == VIDEOS
-
-
-def test_a_model_cut_to_fewer_dimensions_is_another_one() -> None:
-    whole, cut = InProcessEmbedder(MINILM), InProcessEmbedder(full_name(MINILM, 128))
-    assert (whole.dimensions, cut.dimensions) == (384, 128)
-    expected = whole.query("honey")[:128]
-    assert np.allclose(cut.query("honey"), expected / np.linalg.norm(expected), atol=1e-4)
-    assert cut.documents(["honey"]).shape == (1, 128)
-    with pytest.raises(ModelFault, match=r"gives 384 dimensions, 1000 are wanted\. Lower EMBEDDING_TRUNCATE_DIM"):
-        InProcessEmbedder(full_name(MINILM, 1000)).query("honey")
-
-
-@pytest.mark.parametrize("length", [8, 32])
-def test_vectors_of_a_wrong_length_are_found_before_anything_is_written(ingested: Database, length: int) -> None:
-    class Wrong(WordEmbedder):
-        """Gives vectors of another length than it says."""
-
-        def documents(self, texts: list[str]) -> np.ndarray:
-            return np.resize(super().documents(texts), (len(texts), length))
-
-    keep(ingested, video(100), "A train.")
-    before = count(ingested, "passages"), count(ingested, "embeddings"), count(ingested, "embedding_models")
-    with pytest.raises(Permanent, match=f"dimensions: {length}, not 16"):
-        pipeline.embed(ingested, video(100).key, Wrong("wrong"), log=print)
-    with pytest.raises(Permanent, match=f"gave {length} dimensions in place of 16"):
-        reembed(ingested, Wrong("wrong"), print)
-    after = count(ingested, "passages"), count(ingested, "embeddings"), count(ingested, "embedding_models")
-    assert after == before
-
-
-def test_vectors_that_no_index_can_hold_are_refused(database: Database) -> None:
-    with database.connection() as connection, pytest.raises(Permanent, match="at most 4000 can be indexed"):
-        embedding_models.have_model(connection, "huge", 4001)
