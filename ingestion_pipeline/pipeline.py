@@ -1,6 +1,7 @@
 """The steps of a video: fetch, transcribe, embed. Each does nothing when what it depends on is unchanged.
 
-A step holds its video alone while it works, and writes its result in one transaction at its end.
+A step holds its video alone while it works, and writes its result in one transaction at its end: over a connection
+that is new where the work may take hours, for which none can be trusted to stay.
 """
 
 import hashlib
@@ -144,14 +145,13 @@ def embed(
 
     With `force` it is embedded as it is.
     """
-    with database.only_run_of(key):
-        with database.connection() as connection:
-            video, audio = catalogue.video_of(connection, key), transcripts.audio_of(connection, key)
-            transcript = transcripts.transcript_of(connection, key)
-            passages = passage_rule.passages_of(transcript.segments)
-            fingerprint = _digest(passage_rule.RULE, transcript.language, passages)
-            known = embeddings.embedded_as(connection, embedder.model, key)
-            hashes = {} if force else embeddings.stored_hashes(connection, embedder.model, key)
+    with database.only_run_of(key) as held:
+        video, audio = catalogue.video_of(held, key), transcripts.audio_of(held, key)
+        transcript = transcripts.transcript_of(held, key)
+        passages = passage_rule.passages_of(transcript.segments)
+        fingerprint = _digest(passage_rule.RULE, transcript.language, passages)
+        known = embeddings.embedded_as(held, embedder.model, key)
+        hashes = {} if force else embeddings.stored_hashes(held, embedder.model, key)
         if known and known.fingerprint == fingerprint and not force:
             log("unchanged: same transcript, passage rule and model")
             return Embedded(video, len(passages), 0, known.dimensions, fingerprint)
@@ -163,7 +163,7 @@ def embed(
         findings = quality.of_vectors(quality.figures_of(vectors), len(new), embedder.dimensions)
         quality.require(f"What {embedder.model} gives for video {key}", findings, "Give another EMBEDDING_MODEL.")
         rows = dict(zip(new, vectors, strict=True))
-        with database.writing() as connection:
+        with database.writing(held) as connection:
             model = embedding_models.have_model(connection, embedder.model, embedder.dimensions)
             embeddings.save_embeddings(connection, model, key, passages, rows, fingerprint, transcript.language)
         return Embedded(video, len(passages), len(new), embedder.dimensions, fingerprint)

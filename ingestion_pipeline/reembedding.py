@@ -138,7 +138,7 @@ def _embed(database: Database, embedder: Embedder, keys: list[str]) -> int:
         texts = embeddings.texts_lacking(connection, model_named(connection, embedder.model), keys)
     vectors = embedder.documents([said.text for said in texts])
     for key, rows in groupby(zip(texts, vectors, strict=True), key=lambda row: row[0].video):
-        with database.only_run_of(key), database.writing() as connection:
+        with database.only_run_of(key) as held, database.writing(held) as connection:
             model = have_model(connection, embedder.model, embedder.dimensions)
             embeddings.add_embeddings(connection, model, key, rows)
     return len(texts)

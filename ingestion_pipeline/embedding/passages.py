@@ -67,7 +67,12 @@ def _complete(passage: Sequence[Segment]) -> bool:
 
 
 def _room(passage: Sequence[Segment]) -> bool:
-    return passage[-1].end - passage[0].start <= MOST_S and tokens_in(_text(passage)) <= MOST_TOKENS
+    return passage[-1].end - passage[0].start <= MOST_S and not _too_long(_text(passage))
+
+
+def _too_long(text: str) -> bool:
+    # No token is shorter than a character: most texts need no count.
+    return len(text) > MOST_TOKENS and tokens_in(text) > MOST_TOKENS
 
 
 def _text(passage: Sequence[Segment]) -> str:
@@ -76,8 +81,8 @@ def _text(passage: Sequence[Segment]) -> str:
 
 def _pieces(segment: Segment) -> Iterator[Segment]:
     """Yield a segment, in parts where it has too many tokens; where a part ends (s) is a guess by its length."""
-    while len(tokens := list(_TOKEN.finditer(segment.text))) > MOST_TOKENS:
-        most = tokens[MOST_TOKENS].start()
+    while _too_long(segment.text):
+        most = list(_TOKEN.finditer(segment.text))[MOST_TOKENS].start()
         space = segment.text.rfind(" ", 1, most + 1)
         cut = space if space > most // 2 else most
         at = segment.start + (segment.end - segment.start) * cut / len(segment.text)

@@ -1,7 +1,7 @@
 """Connections, transactions and locks. All waiting is done asleep, in Postgres."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count
 from typing import LiteralString
 
@@ -43,9 +43,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Give a connection in a transaction that holds one of the writer slots; commit at the end."""
-        with self.connection() as connection:
+    def writing(self, held: Connection | None = None) -> Iterator[Connection]:
+        """Give a connection, that of `only_run_of` or a new one, in a transaction with one of the writer slots.
+
+        It is committed at the end.
+        """
+        with (
+            nullcontext(held) if held else self.connection() as connection,
+            connection.transaction(),
+            _ended_with_its_query(connection),
+        ):
             with connection.cursor() as cursor:
                 _take_any(cursor, "select pg_advisory_xact_lock(%s, %s)", _WRITERS, self.writers)
             yield connection
@@ -58,11 +65,14 @@ class Database:
             yield
 
     @contextmanager
-    def only_run_of(self, video: str) -> Iterator[None]:
-        """Hold a video alone, on a connection of its own; a second run waits until the first is done or dead."""
+    def only_run_of(self, video: str) -> Iterator[Connection]:
+        """Hold a video alone; a second run waits until the first is done or dead.
+
+        The connection that holds it commits each statement by itself.
+        """
         with self.connection(autocommit=True) as connection:
             connection.execute("select pg_advisory_lock(%s, hashtext(%s))", (_VIDEOS, video))
-            yield
+            yield connection
 
     @contextmanager
     def unless_busy(self, video: str) -> Iterator[None]:
