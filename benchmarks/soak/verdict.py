@@ -69,6 +69,6 @@ def _fate(connection: Connection, row: tuple[object, ...] | None, text: str) -> 
 
 
 def _same_speech(text: str, heard: str) -> bool:
-    """Allow for other words in a few places, where the sums of another process round otherwise, but for no gap."""
+    """Allow for other words in a few places, as the model server was seen to hear them, but for no gap."""
     longer_by = len(heard.split()) - len(text.split())
     return abs(longer_by) < _SHORTEST_SENTENCE and word_error_rate([text], [heard]) <= _OTHER_WORDS
