@@ -20,6 +20,7 @@ class PastRun:
     """A run of a video that has ended; `killed` without having said why, `attempt` from the key of its request."""
 
     ended_at: datetime
+    run_id: str = ""
     killed: bool = False
     attempt: int | None = None
 
@@ -34,12 +35,15 @@ class Request:
 
 @dataclass
 class Due:
-    """What a look at the candidates gave: those to request, and how many others wait, the first until `next_at`."""
+    """What a look at the candidates gave: those to request, and how many others wait, the first until `next_at`.
+
+    `given_up` are left to a person, each with its last run.
+    """
 
     requests: list[Request] = field(default_factory=list)
     waiting: int = 0
     next_at: datetime | None = None
-    given_up: int = 0
+    given_up: dict[str, str] = field(default_factory=dict)
 
 
 def due_now(
@@ -89,7 +93,7 @@ def run_key(video: str, runs: Sequence[PastRun]) -> str:
 def _consider(due: Due, video: Candidate, runs: Sequence[PastRun], room: int, pause_s: float, now: datetime) -> None:
     at = due_at(video, runs, pause_s)
     if at is None:
-        due.given_up += 1
+        due.given_up[video.key] = runs[0].run_id
     elif at > now:
         due.waiting += 1
         due.next_at = min(at, due.next_at or at)

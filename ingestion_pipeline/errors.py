@@ -97,6 +97,12 @@ class Deferred(IngestionError):
         self.due = due
 
 
+class RunsKilled(IngestionError):
+    """Run after run of the video was killed or cancelled, so that none could say why."""
+
+    kind = "killed"
+
+
 class NeedsAccess(IngestionError):
     """Only an account may see it: members only, age gate, private."""
 

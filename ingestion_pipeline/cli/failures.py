@@ -12,7 +12,7 @@ from ingestion_pipeline.store.failures import Failure
 
 from .session import Session
 
-KINDS = ("breaker", "deferred", "environment", "needs_access", "permanent", "transient")
+KINDS = ("breaker", "deferred", "environment", "killed", "needs_access", "permanent", "transient")
 
 
 @click.command(name="failures", epilog="Example: ingest failures --json")

@@ -1,12 +1,13 @@
-"""What a run shows of a video that fails or waits: on its partitions, as tags, in the table; then its end."""
+"""What is shown of a video that fails or waits: on its partitions, as tags of its run, in the table; then its end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import dagster as dg
 
 from ingestion_pipeline import failures
-from ingestion_pipeline.errors import IngestionError, LowQuality
+from ingestion_pipeline.due import KILLS
+from ingestion_pipeline.errors import IngestionError, LowQuality, RunsKilled
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline.store.failures import Failure, clear
 
@@ -40,13 +41,33 @@ def explained(context: dg.AssetExecutionContext, store: Store, step: Callable[[D
             retry_after_s=store.retry_after_s,
             log=context.log.warning,
         )
-        _show(context, failure, "transcripts" if isinstance(error, LowQuality) else asset)
+        for observation in _observations(failure, "transcripts" if isinstance(error, LowQuality) else asset):
+            context.log_event(observation)
+        context.instance.add_run_tags(context.run.run_id, _tags(failure))
         if isinstance(error, failures.WAITS):
             return None
         if isinstance(error, IngestionError):
             raise dg.Failure(str(error), metadata_of(failure), allow_retries=False) from error
         raise
     return done
+
+
+def give_up(context: dg.SensorEvaluationContext, store: Store, video: str, last_run: str) -> None:
+    """Keep and show that the runs of a video were killed too often, at the step that its last run had come to."""
+    what = f"{video}: its last {KILLS} runs were killed or cancelled, and none could say why."
+    remedy = "See the end of their logs, and whether the machine ran out of memory; then `ingest retry`."
+    failure = failures.note(
+        store.database,
+        video,
+        _step_of(context.instance, last_run),
+        RunsKilled(what, remedy),
+        run_id=last_run,
+        retry_after_s=store.retry_after_s,
+        log=context.log.warning,
+    )
+    for observation in _observations(failure, failure.asset):
+        context.instance.report_runless_asset_event(observation)
+    context.instance.add_run_tags(last_run, _tags(failure))
 
 
 def metadata_of(failure: Failure) -> Mapping[str, dg.MetadataValue]:
@@ -62,20 +83,26 @@ def metadata_of(failure: Failure) -> Mapping[str, dg.MetadataValue]:
     }
 
 
-def _show(context: dg.AssetExecutionContext, failure: Failure, first: str) -> None:
-    """Say it on the partition of the first asset, and of those below, which lack their input; and on the run as tags.
+def _step_of(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Return the asset at which a run was when it ended; it may not have come to any."""
+    begun = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_START, ascending=False).records
+    return next((step for record in begun if (step := record.event_log_entry.step_key) in STEPS), STEPS[0])
+
+
+def _observations(failure: Failure, first: str) -> Iterator[dg.AssetObservation]:
+    """Say it on the partition of the first asset, and of those below, which lack their input.
 
     The first is that where it happened, or whose quality is at fault.
     """
     for asset in STEPS[STEPS.index(first) :]:
-        context.log_event(
-            dg.AssetObservation(
-                asset, f"{failure.asset}: {failure.reason}", metadata_of(failure), partition=failure.video
-            )
+        yield dg.AssetObservation(
+            asset, f"{failure.asset}: {failure.reason}", metadata_of(failure), partition=failure.video
         )
-    tags = {
+
+
+def _tags(failure: Failure) -> dict[str, str]:
+    return {
         "failure/kind": failure.kind,
         "failure/reason": failure.reason[:TAG_LETTERS],
         "failure/retry_at": failure.retry_at.isoformat(timespec="seconds") if failure.retry_at else "never",
     }
-    context.instance.add_run_tags(context.run.run_id, tags)

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
-from ingestion_pipeline.due import KILLS, Due, Request, due_now
+from ingestion_pipeline.due import Due, Request, due_now
 from ingestion_pipeline.store.requests import Candidate, SetBack
 
 from . import runs
 from .assets import videos
+from .failures import give_up
+from .resources import Store
 
 SENSORS = ("new_uploads", "retry_due")
 MOST_AT_ONCE = 100
@@ -21,16 +23,17 @@ _WAIT_S, _FACTOR = 12 * 3600, 4
 
 def requested(
     context: dg.SensorEvaluationContext,
+    store: Store,
     candidates: Sequence[Candidate],
     others: SetBack,
     *,
-    pause_s: float,
     nothing: str,
     now: datetime,
 ) -> dg.SensorResult:
     """Return the requests for those candidates that are due, or else, after `nothing`, what is waited for.
 
-    The candidates were read before the instance is asked: of a run that ended in between, the end is seen here.
+    The candidates were read before the instance is asked: of a run that ended in between, the end is seen here. What is
+    given up is from now on among the failures.
     """
     instance, repository = context.instance, context.repository_def
     assert repository is not None
@@ -38,7 +41,10 @@ def requested(
     held = runs.videos_in_backfills(instance, repository) - busy if candidates else set()
     free = [video for video in candidates if video.key not in busy | held]
     room = MOST_AT_ONCE - runs.requests_in_progress(instance, SENSORS) if free else 0
+    pause_s = store.retry_after_s
     due = due_now(free, lambda keys: runs.past_runs(instance, keys), room=room, pause_s=pause_s, now=now)
+    for video, last_run in due.given_up.items():
+        give_up(context, store, video, last_run)
     if due.requests:
         keys = [request.video.key for request in due.requests]
         adding = [videos.build_add_request(keys)]
@@ -71,7 +77,6 @@ def _waited_for(counts: dict[str, int], due: Due, others: SetBack) -> str:
     counts = {
         **counts,
         until: due.waiting + others.waiting,
-        "failed for good": others.for_good,
-        f"killed {KILLS} times, start by hand": due.given_up,
+        "failed for good": others.for_good + len(due.given_up),
     }
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)

@@ -10,6 +10,7 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_ST
 from dagster._core.storage.tags import PARTITION_NAME_TAG, RUN_KEY_TAG, SENSOR_NAME_TAG
 
 from ingestion_pipeline.due import PastRun
+from ingestion_pipeline.errors import RunsKilled
 
 EXPLAINED_TAG = "failure/kind"
 """A run with this tag failed, or waits, for a reason that stands in the table of failures."""
@@ -50,7 +51,8 @@ def _past_run(record: RunRecord) -> PastRun:
     attempt = run.tags.get(RUN_KEY_TAG, "").rpartition(":")[2]
     return PastRun(
         ended_at,
-        killed=run.is_failure_or_canceled and EXPLAINED_TAG not in run.tags,
+        run.run_id,
+        killed=run.is_failure_or_canceled and run.tags.get(EXPLAINED_TAG) in {None, RunsKilled.kind},
         attempt=int(attempt) if attempt.isdigit() else None,
     )
 

@@ -30,7 +30,7 @@ def new_uploads(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorR
     with store.database.connection() as connection:
         candidates = requests.new_videos(connection)
         others = requests.set_back(connection, now)
-    return requested(context, candidates, others, pause_s=store.retry_after_s, nothing="nothing new", now=now)
+    return requested(context, store, candidates, others, nothing="nothing new", now=now)
 
 
 @dg.sensor(
@@ -45,7 +45,7 @@ def retry_due(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorRes
     with store.database.connection() as connection:
         candidates = requests.retries(connection, now)
         others = requests.set_back(connection, now)
-    return requested(context, candidates, others, pause_s=store.retry_after_s, nothing="nothing to try again", now=now)
+    return requested(context, store, candidates, others, nothing="nothing to try again", now=now)
 
 
 @dg.sensor(

@@ -87,4 +87,4 @@ def test_after_five_orphans_of_a_video_a_person_is_asked_for(daemon: Daemon) -> 
     for _ in range(5):
         started(daemon, SILENCE_S + 1)
         daemon.evaluate("orphans")
-    assert "1 killed 5 times" in str(daemon.evaluate("new_uploads").skip_reason)
+    assert "1 failed for good" in str(daemon.evaluate("new_uploads").skip_reason)

@@ -16,8 +16,9 @@ from sqlalchemy.engine import Engine
 from ingestion_pipeline.definitions import definitions
 from ingestion_pipeline.defs.requesting import MOST_AT_ONCE
 from ingestion_pipeline.settings import Settings
-from ingestion_pipeline.store import catalogue
+from ingestion_pipeline.store import catalogue, failures
 from ingestion_pipeline.store.database import Database
+from ingestion_pipeline.store.failures import Failure
 from ingestion_pipeline_tests.support.daemon import Daemon, finish, note_failure
 from ingestion_pipeline_tests.support.examples import video
 
@@ -125,9 +126,63 @@ def test_after_a_killed_run_there_is_a_pause(database: Database, daemon: Daemon)
 
 def test_after_five_killed_runs_in_a_row_a_person_is_asked_for(database: Database, impatient: Daemon) -> None:
     (key,) = add(database, 1)
+    kill_five_runs(impatient, key)
+    assert said(impatient, "new_uploads") == "nothing new; 1 failed for good"
+    assert said(impatient, "new_uploads") == "nothing new; 1 failed for good"
+    found = failure(database, key)
+    assert (found.kind, found.attempts, found.retry_at) == ("killed", 1, None)
+    assert "its last 5 runs were killed or cancelled" in found.reason
+    run = impatient.instance.get_run_by_id(found.run_id)
+    assert run is not None
+    assert (run.tags["failure/kind"], run.tags["failure/retry_at"]) == ("killed", "never")
+
+
+def test_it_is_shown_at_the_step_that_the_last_run_had_come_to(database: Database, impatient: Daemon) -> None:
+    (key,) = add(database, 1)
+    kill_five_runs(impatient, key, step="transcripts")
+    impatient.evaluate("new_uploads")
+    assert failure(database, key).asset == "transcripts"
+    assert observed(impatient, key) == {"transcripts", "segment_embeddings"}
+
+
+@pytest.mark.parametrize("sensor", ["new_uploads", "retry_due"])
+def test_a_person_has_a_video_tried_again_after_so_many_kills_once(
+    database: Database, impatient: Daemon, sensor: str
+) -> None:
+    (key,) = add(database, 1)
+    if sensor == "retry_due":
+        note_failure(database, key, retry_in_s=-60)
+    kill_five_runs(impatient, key)
+    impatient.evaluate(sensor)
+    with database.writing() as connection:
+        assert [due.video for due in failures.make_due(connection, [key])] == [key]
+    assert impatient.tick("retry_due") == [key]
+    impatient.become(impatient.unfinished(key)[0].run_id, "FAILURE")
+    assert said(impatient, "retry_due") == "nothing to try again; 1 failed for good"
+    assert failure(database, key).attempts == 2
+
+
+def kill_five_runs(daemon: Daemon, key: str, step: str = "raw_audio") -> None:
     for _ in range(5):
-        impatient.become(impatient.run(key), "FAILURE")
-    assert said(impatient, "new_uploads") == "nothing new; 1 killed 5 times, start by hand"
+        run = daemon.run(key)
+        daemon.begin(run, step)
+        daemon.become(run, "FAILURE")
+
+
+def failure(database: Database, key: str) -> Failure:
+    with database.connection() as connection:
+        found = failures.failure_of(connection, key)
+    assert found is not None
+    return found
+
+
+def observed(daemon: Daemon, key: str) -> set[str]:
+    """Return the assets whose partition says that it failed."""
+    records = [
+        daemon.instance.fetch_observations(dg.AssetRecordsFilter(dg.AssetKey(step), asset_partitions=[key]), limit=1)
+        for step in STEPS
+    ]
+    return {step for step, found in zip(STEPS, records, strict=True) if found.records}
 
 
 def test_a_failed_video_is_for_the_other_sensor_when_its_time_has_come(database: Database, daemon: Daemon) -> None:

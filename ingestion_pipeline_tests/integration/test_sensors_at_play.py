@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ingestion_pipeline.definitions import definitions
-from ingestion_pipeline.due import KILLS
 from ingestion_pipeline.settings import Settings
 from ingestion_pipeline.store import catalogue
 from ingestion_pipeline.store.database import Database
@@ -106,12 +105,8 @@ class Play:
         return self.asked("select exists (select from embedded_videos where video = %s)", key)
 
     def is_left_to_a_person(self, key: str) -> bool:
-        """Tell whether a video failed for good, or run after run of it was killed."""
-        runs = self.daemon.instance.get_runs(dg.RunsFilter(tags={"dagster/partition": key}), limit=KILLS)
-        killed = [run for run in runs if run.is_failure_or_canceled and "failure/kind" not in run.tags]
-        return len(killed) == KILLS or self.asked(
-            "select exists (select from failures where video = %s and retry_at is null)", key
-        )
+        """Tell whether a video failed for good, which is said as well where run after run of it was killed."""
+        return self.asked("select exists (select from failures where video = %s and retry_at is null)", key)
 
     def asked(self, question: str, key: str) -> bool:
         with self.database.connection() as connection:

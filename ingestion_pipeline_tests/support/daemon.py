@@ -72,6 +72,11 @@ class Daemon:
         )
         return str(run.run_id)
 
+    def begin(self, run_id: str, step: str) -> None:
+        """Let a run begin with a step."""
+        event = dg.DagsterEvent(DagsterEventType.STEP_START.value, "ingest_video", step_key=step, message=step)
+        self.instance.report_dagster_event(event, run_id)
+
     def become(self, run_id: str, status: str, explained: str = "") -> None:
         """Let a run start, or end; a failure that is explained carries its kind."""
         if explained:
