@@ -1,4 +1,4 @@
-"""What a person sees in the UI: the sources, a video that failed with its reason, its run, a transcript, its checks.
+"""What a person sees in the UI: the sources, videos that failed or wait and why, a run, a transcript, its checks.
 
 The pictures are those of docs/operations.md; `make screenshots` copies them there.
 """
@@ -14,30 +14,47 @@ from ingestion_pipeline.demo.podcast import podcast
 from ingestion_pipeline_tests.support.browser import Browser, browser
 from ingestion_pipeline_tests.support.dagster_ui import DagsterUI, dev
 from ingestion_pipeline_tests.support.installation import Installation
-from ingestion_pipeline_tests.support.video_site import REMOVED, SiteVideo, add_channel, add_video, plugin_folder
+from ingestion_pipeline_tests.support.video_site import (
+    BOT_CHECK,
+    REMOVED,
+    SiteVideo,
+    add_channel,
+    add_video,
+    plugin_folder,
+)
 from ingestion_pipeline_tests.support.web import Site, serving
 
 pytestmark = pytest.mark.slow
 STEPS = ["raw_audio", "transcripts", "segment_embeddings"]
 GONE = SiteVideo("gone", "How to keep a secret", refusal=REMOVED)
 TALK = SiteVideo("talk", "The night train, live on stage")
+DOUBTED = SiteVideo("doubted", "The garden in winter", refusal=BOT_CHECK)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The UI in a browser after a first backfill: `failed` is the partition of a video that was taken down."""
+    """The UI in a browser after a first backfill.
+
+    `failed` is the partition of a video that was taken down, `blocked` that of one whose site takes us for a bot.
+    """
 
     browser: Browser
     ui: DagsterUI
     done: str
     failed: str
+    blocked: str
 
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     pictures = tmp_path_factory.mktemp("screenshots")
-    with podcast() as feed, serving() as site:
-        installation = _installation(tmp_path_factory.mktemp("project"), feed, _channel(site))
+    with podcast() as feed, serving() as site, serving() as archive:
+        sources = [
+            f"name: podcast, feed: '{feed}', newest: 4",
+            f"name: stage, url: '{_channel(site, 'stage', TALK, GONE)}'",
+            f"name: archive, url: '{_channel(archive, 'archive', DOUBTED)}'",
+        ]
+        installation = _installation(tmp_path_factory.mktemp("project"), sources)
         with dev(installation) as (_, address):
             ui = DagsterUI(address)
             ui.wait_until_loaded()
@@ -47,20 +64,20 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
             installation.json("discover")
             keys = installation.keys()
             with browser(address, pictures) as opened:
-                yield Seen(opened, ui, keys["talk"], keys["gone"])
+                yield Seen(opened, ui, keys["talk"], keys["gone"], keys["doubted"])
 
 
-def _channel(site: Site) -> str:
-    add_video(site, TALK, EPISODES[4].read_bytes())
-    add_video(site, GONE)
-    return add_channel(site, "stage", {"videos": [TALK, GONE]})
+def _channel(site: Site, name: str, *videos: SiteVideo) -> str:
+    for video in videos:
+        add_video(site, video, EPISODES[4].read_bytes())
+    return add_channel(site, name, {"videos": videos})
 
 
-def _installation(folder: Path, feed: str, channel: str) -> Installation:
+def _installation(folder: Path, sources: list[str]) -> Installation:
     installation = Installation(folder)
     installation.environment["PYTHONPATH"] += f":{plugin_folder()}"
     installation.set(WHISPER_MODEL="demo-en", WHISPER_DEVICE="cpu", ALLOW_PRIVATE_ADDRESSES="true", IO_WORKERS="2")
-    installation.list_sources(f"name: podcast, feed: '{feed}', newest: 4", f"name: stage, url: '{channel}'")
+    installation.list_sources(*sources)
     return installation
 
 
@@ -92,6 +109,14 @@ def test_its_run_names_the_video_and_the_reason(seen: Seen) -> None:
     seen.browser.sees("video/title: How to keep a secret")
     seen.browser.sees("failure/kind: permanent")
     seen.browser.show("failed-run")
+
+
+def test_a_video_of_a_blocked_site_is_not_red_and_says_until_when_it_waits(seen: Seen) -> None:
+    seen.browser.open(f"/assets/raw_audio?view=events&partition={seen.blocked}", "not a bot")
+    seen.browser.sees("next_try")
+    seen.browser.show("blocked")
+    (run,) = seen.ui.runs_of(seen.blocked)
+    assert run["status"] == "SUCCESS"
 
 
 def test_a_transcript_shows_its_first_sentences_and_what_its_checks_found(seen: Seen) -> None:
