@@ -43,7 +43,7 @@ def rows_a_second(database: Database, keys: Sequence[str], embedder: KnownVector
         return embed(database, key, embedder, log=_quiet).written
 
     began = time.perf_counter()
-    with ThreadPoolExecutor(WRITERS) as writers:
+    with database.reusing(), ThreadPoolExecutor(WRITERS) as writers:
         rows = sum(writers.map(written, keys))
     return rows / (time.perf_counter() - began)
 

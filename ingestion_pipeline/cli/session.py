@@ -48,7 +48,8 @@ class Session:
             if not self.settings.database_url:
                 have_database(database.url)
             migrate(database)
-            yield database
+            with database.reusing():
+                yield database
 
     @contextmanager
     def dagster(self) -> Iterator["DagsterInstance"]:

@@ -25,31 +25,21 @@ def explained(context: dg.AssetExecutionContext, store: Store, step: Callable[[D
     A step that fails raises `dagster.Failure`, which says what happened and what to do; a bug goes on as it is. Before
     that it is kept and shown, as is what a video waits for. A success clears what was kept of the step.
     """
-    database, asset = store.database_of(context.run.run_id), context.asset_key.to_user_string()
-    try:
-        tag_run(context, database)
-        done = step(database)
-        with database.connection() as connection:
-            clear(connection, context.partition_key, asset)
-    except Exception as error:
-        failure = failures.note(
-            database,
-            context.partition_key,
-            asset,
-            failures.typed(context.partition_key, error),
-            run_id=context.run.run_id,
-            retry_after_s=store.retry_after_s,
-            log=context.log.warning,
-        )
-        for observation in _observations(failure, "transcripts" if isinstance(error, LowQuality) else asset):
-            context.log_event(observation)
-        context.instance.add_run_tags(context.run.run_id, _tags(failure))
-        if isinstance(error, failures.WAITS):
-            return None
-        if isinstance(error, IngestionError):
-            raise dg.Failure(str(error), metadata_of(failure), allow_retries=False) from error
-        raise
-    return done
+    asset = context.asset_key.to_user_string()
+    with store.database_of(context.run.run_id).reusing() as database:
+        try:
+            tag_run(context, database)
+            done = step(database)
+            with database.connection() as connection:
+                clear(connection, context.partition_key, asset)
+        except Exception as error:
+            failure = _explain(context, store, database, asset, error)
+            if isinstance(error, failures.WAITS):
+                return None
+            if isinstance(error, IngestionError):
+                raise dg.Failure(str(error), metadata_of(failure), allow_retries=False) from error
+            raise
+        return done
 
 
 def give_up(context: dg.SensorEvaluationContext, store: Store, video: str, last_run: str) -> None:
@@ -81,6 +71,24 @@ def metadata_of(failure: Failure) -> Mapping[str, dg.MetadataValue]:
         "next_try": dg.MetadataValue.timestamp(again) if again else dg.MetadataValue.text("when a person asks"),
         "run": dg.MetadataValue.dagster_run(failure.run_id),
     }
+
+
+def _explain(
+    context: dg.AssetExecutionContext, store: Store, database: Database, asset: str, error: Exception
+) -> Failure:
+    failure = failures.note(
+        database,
+        context.partition_key,
+        asset,
+        failures.typed(context.partition_key, error),
+        run_id=context.run.run_id,
+        retry_after_s=store.retry_after_s,
+        log=context.log.warning,
+    )
+    for observation in _observations(failure, "transcripts" if isinstance(error, LowQuality) else asset):
+        context.log_event(observation)
+    context.instance.add_run_tags(context.run.run_id, _tags(failure))
+    return failure
 
 
 def _step_of(instance: dg.DagsterInstance, run_id: str) -> str:

@@ -1,9 +1,10 @@
 """Connections, transactions and locks. All waiting is done asleep, in Postgres."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import count
-from typing import LiteralString
+from time import monotonic
+from typing import LiteralString, Self
 
 import psycopg
 from psycopg import Connection, Cursor
@@ -16,6 +17,9 @@ _WRITERS, _RECOGNISERS, _VIDEOS = 1, 2, 3
 """Namespaces of advisory locks, the first of their two keys."""
 _NAME_BYTES = 63
 """What PostgreSQL keeps of the name of an application."""
+_TRUSTED_S = 10
+"""A connection that was busy or idle for longer is not used again: something between here and there may have cut it."""
+_AS_NEW = "reset all; select pg_advisory_unlock_all()"
 
 
 class Database:
@@ -27,20 +31,35 @@ class Database:
     def __init__(self, url: str, writers: int = 12, holder: str = "") -> None:
         self.url, self.writers = url, writers
         self.application_name = f"ingest {holder}"[:_NAME_BYTES] if holder else "ingestion-pipeline"
+        self._idle: list[tuple[Connection, float]] | None = None
 
     @contextmanager
     def connection(self, *, autocommit: bool = False) -> Iterator[Connection]:
         """Give a connection whose transaction is committed at the end; raise `DatabaseFault` without one."""
+        connection, taken_at = self._taken() or self._connected(), monotonic()
         try:
-            connection = psycopg.connect(
-                self.url, autocommit=autocommit, connect_timeout=10, application_name=self.application_name
-            )
-        except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
-            raise DatabaseFault(
-                f"The database cannot be reached: {error}.", "See DATABASE_URL, and `ingest doctor`."
-            ) from None
-        with connection, _ended_with_its_query(connection):
-            yield connection
+            connection.autocommit = autocommit
+            with _ended_with_its_query(connection):
+                yield connection
+            connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(connection, taken_at)
+
+    @contextmanager
+    def reusing(self) -> Iterator[Self]:
+        """Keep connections for who asks next, in any thread, until the block ends.
+
+        To make one takes as long as several queries, and its first ones are slow.
+        """
+        self._idle = []
+        try:
+            yield self
+        finally:
+            idle, self._idle = self._idle, None
+            for connection, _ in idle:
+                connection.close()
 
     @contextmanager
     def writing(self, held: Connection | None = None) -> Iterator[Connection]:
@@ -82,6 +101,36 @@ class Database:
             if held == (False,):
                 raise VideoBusy(f"A run works on video {video}.", "Try again when it is done, or cancel it.")
             yield
+
+    def _connected(self) -> Connection:
+        try:
+            return psycopg.connect(self.url, connect_timeout=10, application_name=self.application_name)
+        except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
+            raise DatabaseFault(
+                f"The database cannot be reached: {error}.", "See DATABASE_URL, and `ingest doctor`."
+            ) from None
+
+    def _taken(self) -> Connection | None:
+        """Return an idle connection that can be trusted."""
+        with suppress(IndexError):
+            while self._idle is not None:
+                connection, since = self._idle.pop()
+                if monotonic() - since <= _TRUSTED_S:
+                    return connection
+                connection.close()
+        return None
+
+    def _give_back(self, connection: Connection, taken_at: float) -> None:
+        if self._idle is None or monotonic() - taken_at > _TRUSTED_S:
+            connection.close()
+            return
+        try:
+            connection.autocommit = True
+            connection.execute(_AS_NEW)
+        except psycopg.OperationalError:  # it was cut after its work was done
+            connection.close()
+        else:
+            self._idle.append((connection, monotonic()))
 
 
 @contextmanager
