@@ -29,9 +29,13 @@ class _Asked:
 
 
 class Embedders:
-    """Embedding models by name, loaded when first asked for; one thread serves them all."""
+    """Embedding models by name, loaded when first asked for; one thread serves them all.
+
+    `texts` were embedded so far, in so many `batches`.
+    """
 
     def __init__(self, device: str) -> None:
+        self.texts = self.batches = 0
         self._device = device
         self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
         self._thread = Thread(target=self._serve, name="embedders", daemon=True)
@@ -58,11 +62,12 @@ class Embedders:
                     break
                 together[other.embedder, other.kind].append(other)
             for asked in together.values():
-                _embed(asked)
+                self.texts += _embed(asked)
+                self.batches += 1
 
 
-def _embed(together: Sequence[_Asked]) -> None:
-    """Embed the texts of several requests, of one model and kind, as one list."""
+def _embed(together: Sequence[_Asked]) -> int:
+    """Embed the texts of several requests, of one model and kind, as one list; return how many it were."""
     waiting = [asked for asked in together if asked.vectors.set_running_or_notify_cancel()]
     texts = [text for asked in waiting for text in asked.texts]
     try:
@@ -70,10 +75,11 @@ def _embed(together: Sequence[_Asked]) -> None:
     except Exception as error:  # noqa: BLE001 - raised in the threads that wait for it
         for asked in waiting:
             asked.vectors.set_exception(error)
-        return
+        return 0
     ends = np.cumsum([len(asked.texts) for asked in waiting])
     for asked, part in zip(waiting, np.split(vectors, ends[:-1]) if waiting else [], strict=True):
         asked.vectors.set_result(part)
+    return len(texts)
 
 
 def _vectors(asked: _Asked, texts: Sequence[str]) -> Vectors:

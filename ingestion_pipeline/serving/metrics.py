@@ -45,6 +45,9 @@ class _Reading(Collector):
         yield _counter(
             "chunks_decoded_again", "chunks that failed a check and were decoded again", counters.decoded_again
         )
+        embedders = self._service.embedders
+        yield _counter("embedded_texts", "passages and questions embedded", embedders.texts)
+        yield _counter("embedding_batches", "batches that they were embedded in", embedders.batches)
         loads = CounterMetricFamily("ingest_model_loads", "times that a model was loaded", labels=["model"])
         for model, count in self._service.loads.items():
             loads.add_metric([model], count)

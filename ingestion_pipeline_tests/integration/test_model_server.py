@@ -84,6 +84,8 @@ def test_served_vectors_are_those_of_the_library_in_this_process(server: ModelSe
     np.testing.assert_allclose(served.documents(texts), here.documents(texts), atol=1e-5)
     np.testing.assert_allclose(served.query("who makes honey"), here.query("who makes honey"), atol=1e-5)
     assert served.documents([]).shape == (0, served.dimensions) == (0, 384)
+    assert metric(server.address(), "embedded_texts_total") > len(texts)
+    assert metric(server.address(), "embedding_batches_total") > 1
 
 
 def test_two_embedding_models_serve_at_once_and_every_run_gets_its_own_vectors(server: ModelServer) -> None:

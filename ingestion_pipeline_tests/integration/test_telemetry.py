@@ -27,11 +27,12 @@ TRANSCRIBE = """
 import json, sys
 from pathlib import Path
 from ingestion_pipeline.serving.client import ServedWhisper
-from ingestion_pipeline_tests.support.model_servers import DEMO, audio_of, model_server
+from ingestion_pipeline_tests.support.model_servers import audio_of, metric, model_server
 lines = []
 with model_server(Path(sys.argv[1])) as server:
     found = ServedWhisper(server).transcribe("v1", audio_of(Path(sys.argv[2])), "en", lines.append)
-print(json.dumps([lines, dict(found.usage)]))
+    gauges = [metric(server.address(), f"gpu_{name}") for name in ("sm_ratio", "memory_bytes", "power_watts")]
+print(json.dumps([lines, dict(found.usage), gauges]))
 """
 PROGRESS = re.compile(
     r"transcribed \d+ of \d+ s \(\d+%\), [\d.]+x real time"
@@ -75,13 +76,14 @@ def test_a_card_that_does_not_tell_its_power(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_run_is_told_every_ten_seconds_what_the_card_does_and_its_transcript_says_it_too(tmp_path: Path) -> None:
     hour = write_audio(tmp_path / "hour.flac", np.tile(episode(), 70), codec="flac")
-    lines, usage = answer(TRANSCRIBE, nvml(tmp_path), str(tmp_path / "server"), str(hour))  # type: ignore[misc]
+    lines, usage, gauges = answer(TRANSCRIBE, nvml(tmp_path), str(tmp_path / "server"), str(hour))  # type: ignore[misc]
     assert lines
     for line in lines:
         assert PROGRESS.fullmatch(line), line
     assert usage["gpu_mean_sm_percent"] == pytest.approx(93)
     assert usage["gpu_peak_memory_mb"] == 4000
     assert usage["wait_seconds"] >= 0
+    assert gauges == [pytest.approx(0.93), 4e9, 210]
 
 
 def test_without_a_gpu_the_process_alone_is_watched(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,47 @@
+"""Embedding for several runs at once, in the model server's own thread."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from ingestion_pipeline.embedding.embedder import MINILM, InProcessEmbedder
+from ingestion_pipeline.errors import ModelFault
+from ingestion_pipeline.serving.embedders import Embedders
+
+
+@pytest.fixture
+def embedders() -> Iterator[Embedders]:
+    running = Embedders("cpu")
+    yield running
+    running.close()
+
+
+def test_what_several_runs_ask_for_meanwhile_is_one_batch(embedders: Embedders) -> None:
+    """The first has the model loaded, which takes far longer than the others need to ask."""
+    texts = [[f"The bees of hive {number}.", f"Its honey, {number} pots."] for number in range(8)]
+    asked = [embedders.embed(MINILM, two, "document") for two in texts]
+    vectors = [one.result() for one in asked]
+    here = InProcessEmbedder(MINILM)
+    for two, found in zip(texts, vectors, strict=True):
+        np.testing.assert_allclose(found, here.documents(two), atol=1e-5)
+    assert embedders.texts == 16
+    assert embedders.batches <= 2
+
+
+def test_questions_and_passages_are_not_one_batch(embedders: Embedders) -> None:
+    kinds = ("document", "query", "document", "query")
+    for one in [embedders.embed(MINILM, ["honey"], kind) for kind in kinds]:  # type: ignore[arg-type]
+        one.result()
+    assert embedders.texts == 4
+    assert embedders.batches >= 2
+
+
+def test_a_model_that_does_not_load_fails_those_who_asked_for_it_alone(embedders: Embedders) -> None:
+    missing, there = (
+        embedders.embed("no/such-model", ["honey"], "document"),
+        embedders.embed(MINILM, ["honey"], "query"),
+    )
+    assert there.result().shape == (1, 384)
+    with pytest.raises(ModelFault):
+        missing.result()
