@@ -13,6 +13,7 @@ from ingestion_pipeline.store.failures import Failure, clear
 
 from .metadata import TAG_LETTERS, tag_run
 from .resources import Store
+from .runs import EXPLAINED_TAG, NO_FAILURE
 
 STEPS = ("raw_audio", "transcripts", "segment_embeddings")
 """The assets of a video, each above the next."""
@@ -28,6 +29,7 @@ def explained(context: dg.AssetExecutionContext, store: Store, step: Callable[[D
     asset = context.asset_key.to_user_string()
     with store.database_of(context.run.run_id).reusing() as database:
         try:
+            _disown(context)
             tag_run(context, database)
             done = step(database)
             with database.connection() as connection:
@@ -73,6 +75,16 @@ def metadata_of(failure: Failure) -> Mapping[str, dg.MetadataValue]:
     }
 
 
+def _disown(context: dg.AssetExecutionContext) -> None:
+    """Have a run that is executed again not show its parent's failure.
+
+    It inherits all tags, and Dagster can overwrite one but not remove it.
+    """
+    inherited = [tag for tag in context.run.tags if tag.startswith("failure/")]
+    if inherited:
+        context.instance.add_run_tags(context.run.run_id, dict.fromkeys(inherited, NO_FAILURE))
+
+
 def _explain(
     context: dg.AssetExecutionContext, store: Store, database: Database, asset: str, error: Exception
 ) -> Failure:
@@ -110,7 +122,7 @@ def _observations(failure: Failure, first: str) -> Iterator[dg.AssetObservation]
 
 def _tags(failure: Failure) -> dict[str, str]:
     return {
-        "failure/kind": failure.kind,
+        EXPLAINED_TAG: failure.kind,
         "failure/reason": failure.reason[:TAG_LETTERS],
         "failure/retry_at": failure.retry_at.isoformat(timespec="seconds") if failure.retry_at else "never",
     }

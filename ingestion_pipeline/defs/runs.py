@@ -13,7 +13,8 @@ from ingestion_pipeline.due import PastRun
 from ingestion_pipeline.errors import RunsKilled
 
 EXPLAINED_TAG = "failure/kind"
-"""A run with this tag failed, or waits, for a reason that stands in the table of failures."""
+"""A run with this tag failed, or waits, for a reason that stands in the table of failures; unless it says so: none."""
+NO_FAILURE = "none"
 _UNFINISHED = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
 
 
@@ -52,7 +53,7 @@ def _past_run(record: RunRecord) -> PastRun:
     return PastRun(
         ended_at,
         run.run_id,
-        killed=run.is_failure_or_canceled and run.tags.get(EXPLAINED_TAG) in {None, RunsKilled.kind},
+        killed=run.is_failure_or_canceled and run.tags.get(EXPLAINED_TAG, NO_FAILURE) in {NO_FAILURE, RunsKilled.kind},
         attempt=int(attempt) if attempt.isdigit() else None,
     )
 

@@ -184,3 +184,4 @@ def test_to_execute_again_from_failure_does_not_download_again(thirty: Thirty, f
     assert thirty.ui.execute_again(run["runId"], "FROM_FAILURE") == "SUCCESS"
     assert thirty.requests("torn") == asked
     assert thirty.keys["torn"] not in thirty.failures()
+    assert {"key": "failure/kind", "value": "none"} in thirty.ui.runs_of(thirty.keys["torn"])[0]["tags"]

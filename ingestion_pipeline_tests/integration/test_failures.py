@@ -124,6 +124,21 @@ def test_what_may_pass_is_tried_three_times_in_the_step_and_later_again(runs: Vi
     assert len(site.requests) == once * (RUNS - 1)
 
 
+def test_a_run_that_is_executed_again_does_not_show_the_failure_of_its_parent(runs: VideoRuns, site: Site) -> None:
+    key = added(runs, site.add("/1.opus", b"", "text/plain", status=404))
+    of_parent = failure_tags(runs, runs.run(key, ["raw_audio"]))
+    assert of_parent["failure/kind"] == "permanent"
+    site.add("/1.opus", OPUS, "audio/ogg")
+    again = runs.run(key, ["raw_audio"], of_parent)
+    assert failure_tags(runs, again) == dict.fromkeys(of_parent, "none")
+
+
+def failure_tags(runs: VideoRuns, result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    run = runs.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    return {name: value for name, value in run.tags.items() if name.startswith("failure/")}
+
+
 def test_a_success_clears_it_and_the_next_failure_is_the_first_again(runs: VideoRuns, site: Site) -> None:
     url = site.add("/1.opus", b"", "text/plain", status=503)
     key = added(runs, url)

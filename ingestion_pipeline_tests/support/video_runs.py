@@ -52,7 +52,9 @@ class VideoRuns:
             catalogue.save_videos(connection, added)
         self.instance.add_dynamic_partitions(str(videos.name), [video.key for video in added])
 
-    def run(self, key: str, steps: Sequence[str] = STEPS) -> dg.ExecuteInProcessResult:
+    def run(
+        self, key: str, steps: Sequence[str] = STEPS, tags: dict[str, str] | None = None
+    ) -> dg.ExecuteInProcessResult:
         """Take a video through some steps."""
         return dg.materialize(
             [raw_audio, transcripts, segment_embeddings],
@@ -60,6 +62,7 @@ class VideoRuns:
             instance=self.instance,
             resources=self.resources,
             partition_key=key,
+            tags=tags,
             raise_on_error=False,
         )
 
