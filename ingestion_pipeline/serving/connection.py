@@ -15,7 +15,7 @@ from ingestion_pipeline.errors import ModelServerFault
 from .wire import error_of
 
 _SILENCE_S = 120.0
-"""A server that transcribes says something every ten seconds."""
+"""A server that transcribes says something every ten seconds, to who waits every minute."""
 
 
 class Gone(Exception):

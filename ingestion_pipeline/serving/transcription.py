@@ -15,6 +15,8 @@ from ingestion_pipeline.speech.scheduler import Cancelled, Job
 from .service import Service
 
 REPORT_EVERY_S = 10.0
+WAITING_EVERY_S = 60.0
+"""Between two lines of a run that waits, after the first: many do, and each line is a row in Dagster's database."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -43,7 +45,7 @@ class Began:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it is, told every ten seconds: what a person reads, and the numbers."""
+    """How far it is: what a person reads, and the numbers."""
 
     message: str
     figures: dict[str, float]
@@ -97,7 +99,7 @@ class Transcription:
                 return await asyncio.wait_for(told.get(), left)
         except TimeoutError:
             pass
-        self._report_at += REPORT_EVERY_S
+        self._report_at = monotonic() + (WAITING_EVERY_S if self._began_at is None else REPORT_EVERY_S)
         return self._progress()
 
     def _work(self, tell: Callable[[Event], None]) -> None:
@@ -106,6 +108,7 @@ class Transcription:
         def began() -> None:
             self._service.began(self._job)
             self._began_at = monotonic()
+            self._report_at = self._began_at + REPORT_EVERY_S
             tell(Began(self._began_at - self._asked_at, self._service.warnings.taken()))
 
         def said(segment: Segment) -> None:
