@@ -1,84 +1,31 @@
-"""Downloads from a real web server on loopback, through the real yt-dlp."""
+"""Downloads from a real web server on loopback, through the real yt-dlp: what is taken, and what is refused."""
 
-import hashlib
 import os
 import re
 import shutil
 import socket
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from ingestion_pipeline.audio import fetch_audio, unchanged
-from ingestion_pipeline.audio.ytdlp import DIRECT, Access
-from ingestion_pipeline.demo import EPISODES
-from ingestion_pipeline.errors import (
-    Breaker,
-    DiskFull,
-    EnvironmentFault,
-    IngestionError,
-    Permanent,
-    PrivateAddress,
-    Transient,
+from ingestion_pipeline.audio import unchanged
+from ingestion_pipeline.errors import Breaker, DiskFull, EnvironmentFault, IngestionError, Permanent, Transient
+from ingestion_pipeline.records import Video
+from ingestion_pipeline_tests.support.downloads import (
+    OPUS,
+    SHA256,
+    episode,
+    fetch,
+    left_in,
+    parts_in,
+    raw_server,
+    refused,
 )
-from ingestion_pipeline.records import Audio, Video
-from ingestion_pipeline_tests.support.web import Page, Site, serving
-
-OPUS = EPISODES[0].read_bytes()
-SHA256 = hashlib.sha256(OPUS).hexdigest()
-
-
-@pytest.fixture
-def site() -> Iterator[Site]:
-    with serving() as site:
-        yield site
-
-
-def episode(url: str, key: str = "pod-1", **more: str) -> Video:
-    return replace(Video(key, "pod", "feed", "1", url, url, "An episode"), **more)
-
-
-def fetch(
-    video: Video,
-    folder: Path,
-    *,
-    max_bytes: int = 10_000_000,
-    allow_private: bool = True,
-    access: Access = DIRECT,
-    progress: Callable[[str], None] = lambda _: None,
-) -> Audio:
-    return fetch_audio(
-        video, folder, max_bytes=max_bytes, allow_private=allow_private, access=access, progress=progress
-    )
-
-
-def left_in(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-
-
-def refused(site_url: str, folder: Path, kind: type[IngestionError], **more: int) -> IngestionError:
-    """Fetch, expect an error of just this kind that names the video and a remedy, and nothing half-written."""
-    with pytest.raises(IngestionError) as caught:
-        fetch(episode(site_url), folder, **more)
-    assert type(caught.value) is kind, caught.value
-    assert "pod-1" in caught.value.what
-    assert caught.value.remedy
-    assert [name for name in left_in(folder) if not name.startswith(".partial/")] == []
-    if not isinstance(caught.value, Transient | Breaker):
-        assert left_in(folder) == []
-    return caught.value
-
-
-def parts_in(folder: Path) -> list[str]:
-    """Return the names of the folders of downloads that were begun."""
-    return [path.name for path in (folder / ".partial").iterdir()]
+from ingestion_pipeline_tests.support.web import Site
 
 
 def test_an_episode_is_downloaded_as_it_is(site: Site, tmp_path: Path) -> None:
@@ -181,162 +128,6 @@ def test_more_than_the_limit_is_refused_before_it_is_loaded(site: Site, tmp_path
 def test_the_limit_holds_where_the_server_does_not_say_the_size(tmp_path: Path) -> None:
     with raw_server(b"HTTP/1.0 200 OK\r\nContent-Type: audio/ogg\r\n\r\n" + OPUS * 20) as url:
         assert "larger than 1 MB" in refused(url, tmp_path, Permanent, max_bytes=1_000_000).what
-
-
-def test_a_connection_that_always_breaks_is_tried_again_later_and_leaves_nothing_in_place(tmp_path: Path) -> None:
-    headers = f"HTTP/1.0 200 OK\r\nContent-Type: audio/ogg\r\nContent-Length: {len(OPUS)}\r\n\r\n"
-    with raw_server(headers.encode() + OPUS[:50_000]) as url:
-        refused(url, tmp_path, Transient)
-    assert parts_in(tmp_path) == ["pod-1"]
-
-
-class raw_server(closing[socket.socket]):  # noqa: N801 - a context manager
-    """Answer every connection with the same bytes, and close it."""
-
-    def __init__(self, answer: bytes) -> None:
-        self.answer, self.server = answer, socket.create_server(("127.0.0.1", 0))
-        super().__init__(self.server)
-
-    def __enter__(self) -> str:  # type: ignore[override]
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-        return f"http://127.0.0.1:{self.server.getsockname()[1]}/1.opus"
-
-    def __exit__(self, *error: object) -> None:
-        self.server.shutdown(socket.SHUT_RDWR)
-        self.thread.join()
-        super().__exit__(*error)
-
-    def serve(self) -> None:
-        while True:
-            try:
-                client, _ = self.server.accept()
-            except OSError:
-                return
-            with client:
-                client.recv(65_536)
-                try:
-                    client.sendall(self.answer)
-                except ConnectionError:
-                    continue
-
-
-def test_private_addresses_are_refused_unless_they_are_allowed(site: Site, tmp_path: Path) -> None:
-    url = site.add("/1.opus", OPUS, "audio/ogg")
-    with pytest.raises(PrivateAddress, match=r"pod-1: .*127\.0\.0\.1.*ALLOW_PRIVATE_ADDRESSES"):
-        fetch(episode(url), tmp_path, allow_private=False)
-    assert site.requests == []
-    assert left_in(tmp_path) == []
-    assert fetch(episode(url), tmp_path).sha256 == SHA256
-
-
-def test_a_redirect_into_the_own_network_is_refused(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first server is reachable because it is the proxy; what it answers leads to the second, which is not."""
-    with serving() as inner:
-        target = inner.add("/1.opus", OPUS, "audio/ogg")
-        monkeypatch.setenv("http_proxy", site.url)
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        site.pages["http://example.org/1.opus"] = site.pages["/1.opus"] = _redirect(target)
-        with pytest.raises(PrivateAddress, match=r"127\.0\.0\.1"):
-            fetch(episode("http://example.org/1.opus"), tmp_path, allow_private=False)
-        assert inner.requests == []
-    assert site.requests != []
-
-
-COOKIES = "# Netscape HTTP Cookie File\n{host}\tFALSE\t/\tFALSE\t4000000000\tsession\tsecret\n"
-
-
-def test_cookies_are_sent_and_their_file_is_never_written_to(site: Site, tmp_path: Path) -> None:
-    cookies = tmp_path / "cookies.txt"
-    cookies.write_text(COOKIES.format(host="127.0.0.1"))
-    cookies.chmod(0o400)
-    url = site.add("/1.opus", OPUS, "audio/ogg", headers={"Set-Cookie": "other=1; Max-Age=1000"})
-    fetch(episode(url), tmp_path / "audio", access=Access(cookies))
-    assert "session=secret" in site.headers[0]["Cookie"]
-    assert cookies.read_text() == COOKIES.format(host="127.0.0.1")
-    assert left_in(tmp_path) == ["audio/pod-1.opus", "cookies.txt"]
-
-
-@pytest.mark.parametrize(
-    ("content", "words"), [(None, "No such file"), (b'[{"name": 1}]', "Netscape"), (b"\xff", "no text")]
-)
-def test_a_bad_cookie_file_is_called_so(site: Site, tmp_path: Path, content: bytes | None, words: str) -> None:
-    cookies = tmp_path / "cookies.txt"
-    if content is not None:
-        cookies.write_bytes(content)
-    with pytest.raises(EnvironmentFault, match=f"{words}.*COOKIES_FILE"):
-        fetch(episode(site.add("/1.opus", OPUS)), tmp_path / "audio", access=Access(cookies))
-    assert site.requests == []
-
-
-def test_a_proxy_of_the_own_network_is_used_while_links_into_it_are_refused(site: Site, tmp_path: Path) -> None:
-    site.pages["http://example.org/1.opus"] = Page(OPUS, "audio/ogg")
-    access = Access(proxy=site.url)
-    audio = fetch(episode("http://example.org/1.opus"), tmp_path, allow_private=False, access=access)
-    assert audio.sha256 == SHA256
-    with serving() as inner, pytest.raises(PrivateAddress):
-        fetch(episode(inner.add("/1.opus", OPUS)), tmp_path, allow_private=False, access=DIRECT)
-
-
-def _redirect(target: str) -> Page:
-    return Page(b"", "text/plain", 302, {"Location": target})
-
-
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/a.mp3", "data:audio/ogg,abc", "a.mp3", ""])
-def test_only_web_links_are_followed(tmp_path: Path, url: str) -> None:
-    with pytest.raises(Permanent, match="is not an http or https link"):
-        fetch(episode(url), tmp_path)
-
-
-def test_a_partial_download_is_continued(site: Site, tmp_path: Path) -> None:
-    part = tmp_path / ".partial" / "pod-1" / "fogg.media.part"
-    part.parent.mkdir(parents=True)
-    part.write_bytes(OPUS[:70_000])
-    audio = fetch(episode(site.add("/1.opus", OPUS, "audio/ogg")), tmp_path)
-    assert audio.sha256 == SHA256
-    assert site.requests[-1][2] == 206
-    assert left_in(tmp_path) == ["pod-1.opus"]
-
-
-def test_a_connection_that_broke_is_continued(site: Site, tmp_path: Path) -> None:
-    """The first call gets a part only; the second asks for the rest."""
-    headers = f"HTTP/1.0 200 OK\r\nContent-Type: audio/ogg\r\nContent-Length: {len(OPUS)}\r\n\r\n"
-    with raw_server(headers.encode() + OPUS[:50_000]) as url, pytest.raises(Transient):
-        fetch(episode(url), tmp_path)
-    assert fetch(episode(site.add("/1.opus", OPUS, "audio/ogg")), tmp_path).sha256 == SHA256
-    assert site.requests[-1][2] == 206
-
-
-def test_a_part_is_not_continued_by_the_rest_of_another_recording(site: Site, tmp_path: Path) -> None:
-    headers = f"HTTP/1.0 200 OK\r\nContent-Type: audio/ogg\r\nContent-Length: {len(OPUS) + 999}\r\n\r\n"
-    with raw_server(headers.encode() + bytes(50_000)) as url, pytest.raises(Transient):
-        fetch(episode(url), tmp_path)
-    video = episode(site.add("/1.opus", OPUS, "audio/ogg"))
-    with pytest.raises(Transient, match="has changed"):
-        fetch(video, tmp_path)
-    assert fetch(video, tmp_path).sha256 == SHA256
-
-
-def test_an_interruption_leaves_nothing_in_place_and_the_next_call_succeeds(site: Site, tmp_path: Path) -> None:
-    def interrupt(line: str) -> None:
-        raise KeyboardInterrupt(line)
-
-    video = episode(site.add("/1.opus", OPUS, "audio/ogg"))
-    with pytest.raises(KeyboardInterrupt):
-        fetch(video, tmp_path, progress=interrupt)
-    assert all(name.startswith(".partial/") for name in left_in(tmp_path))
-    assert fetch(video, tmp_path).sha256 == SHA256
-
-
-def test_an_older_file_stands_until_the_new_one_is_whole(site: Site, tmp_path: Path) -> None:
-    url = site.add("/1.opus", OPUS, "audio/ogg")
-    fetch(episode(url), tmp_path)
-    site.add("/1.opus", b"<html>", "audio/ogg")
-    with pytest.raises(Permanent):
-        fetch(episode(url), tmp_path)
-    assert (tmp_path / "pod-1.opus").read_bytes() == OPUS
 
 
 @pytest.fixture
