@@ -118,7 +118,11 @@ class DagsterUI:
         return list(self.ask(PARTITIONS, key={"path": [asset]})["assetNodeOrError"]["partitionKeys"])
 
     def stop(self, sensor: str) -> None:
-        """Stop a sensor as the switch of its page does."""
+        """Stop a sensor as the switch of its page does.
+
+        Not before it has ticked: the daemon and the webserver would both write its first state, and one would fail.
+        """
+        self.wait_for(lambda: str(bool(self._sensor(sensor)["ticks"])), {"True"})
         assert self.ask(STOP, id=self._sensor(sensor)["id"])["stopSensor"]["__typename"] == "StopSensorMutationResult"
 
     def next_tick(self, sensor: str) -> str:
