@@ -23,10 +23,9 @@ def chosen_device(settings: Settings) -> str:
 
 
 def whisper_config(settings: Settings) -> WhisperConfig:
-    """Return the Whisper that is wanted; a folder by its whole path, since the server works in another folder."""
-    folder = Path(settings.whisper_model)
+    """Return the Whisper that is wanted."""
     return WhisperConfig(
-        str(folder.resolve()) if folder.is_dir() else settings.whisper_model,
+        _from_anywhere(settings.whisper_model),
         chosen_device(settings),
         settings.whisper_compute,
         settings.whisper_parallel_models,
@@ -48,9 +47,14 @@ def model_server(settings: Settings) -> ModelServer:
 
 def embedding_name(settings: Settings) -> str:
     """Return the name by which the database knows the wanted embedding model."""
-    return full_name(settings.embedding_model, settings.embedding_truncate_dim)
+    return full_name(_from_anywhere(settings.embedding_model), settings.embedding_truncate_dim)
 
 
 def embedder(settings: Settings) -> ServedEmbedder:
     """Return the embedder of the wanted model."""
     return ServedEmbedder(model_server(settings), embedding_name(settings))
+
+
+def _from_anywhere(model: str) -> str:
+    """Return a model's name, or the whole path of its folder, since the server works in another folder."""
+    return str(Path(model).resolve()) if Path(model).is_dir() else model

@@ -25,8 +25,8 @@ from .store.database import Database
 
 Log = Callable[[str], None]
 _POOR_TRANSCRIPT = (
-    "Materialize transcripts with force, perhaps with another WHISPER_MODEL, or segment_embeddings with force to take "
-    "the text as it is."
+    "Materialize transcripts with force (raw_audio too, where the audio is gone), perhaps with another WHISPER_MODEL, "
+    "or segment_embeddings with force to take the text as it is."
 )
 
 
@@ -123,7 +123,7 @@ def transcribe(
                 transcript = transcripts.transcript_of(connection, key)
                 return Transcribed(video, transcript, None, quality.of_transcript(transcript, language, limits))
         if audio is None or not audio.path.exists():
-            raise Permanent(f"The audio of video {key} is not there.", "Materialize its raw_audio again.")
+            raise Permanent(f"The audio of video {key} is not there.", "Materialize its raw_audio with force.")
         with database.recognising(workers) if workers else nullcontext():
             recognition = recogniser.transcribe(key, audio, language, log)
         with database.writing() as connection:

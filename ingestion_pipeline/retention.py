@@ -46,6 +46,8 @@ def _delete(database: Database, one: Served, days: int, swept: Swept) -> None:
         with database.connection() as connection:
             still = transcripts.served_audio(connection, LOCAL, days, one.video)
         for file in still:
+            if not file.path.exists():  # another sweep was here
+                continue
             size = file.path.stat().st_size
             file.path.unlink()
             swept.files, swept.bytes = swept.files + 1, swept.bytes + size

@@ -69,6 +69,7 @@ def soaked(folder: Path, videos: int, seed: int, kill_every: float, patience_s: 
     """Run the soak in a folder; return what became of the videos, and what was left over at the end."""
     made = recordings(folder, min(videos, 60), seed, _WHISPER)
     planned = episodes(videos, len(made), seed)
+    gone = {f"{one.name}.opus" for one in planned if one.is_gone}
     texts = {f"{one.name}.opus": made[one.recording].text for one in planned}
     installation = Installation(folder)
     installation.set(**_SETTINGS)
@@ -80,7 +81,7 @@ def soaked(folder: Path, videos: int, seed: int, kill_every: float, patience_s: 
         with session.database() as database, dagster(installation) as running:
             _until_settled(database, running, folder, videos, seed, kill_every, patience_s)
             with database.connection() as connection:
-                judged = verdict(connection, texts)
+                judged = verdict(connection, texts, gone)
     installation.run("db", "stop")
     return judged, _leftovers(installation)
 

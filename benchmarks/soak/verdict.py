@@ -1,6 +1,6 @@
 """What became of each video: right, explained, torn or lost; and what is left over."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +8,12 @@ from psycopg import Connection
 
 from benchmarks.asr.runner import word_error_rate
 from ingestion_pipeline.audio.files import sha256_of
+from ingestion_pipeline.errors import Permanent
 from ingestion_pipeline.private_folders import socket_folder
 from ingestion_pipeline.store.transcripts import audio_of, transcript_of
 
 _COUNTS = """
-select v.key, v.title, f.kind is not null and f.retry_at is null as explained, e.video is not null as done,
+select v.key, v.title, case when f.retry_at is null then f.kind end as given_up, e.video is not null as done,
        (select count(*) from passages p where p.video = v.key) as passages,
        (select count(*) from embeddings m where m.video = v.key) as embeddings
 from videos v
@@ -36,18 +37,18 @@ class Verdict:
     lost: list[str]
 
 
-def verdict(connection: Connection, texts: Mapping[str, str]) -> Verdict:
-    """Judge every video of `texts`, which gives for each title what is said in it."""
+def verdict(connection: Connection, texts: Mapping[str, str], gone: Set[str]) -> Verdict:
+    """Judge every video of `texts`, which gives for each title what is said in it; `gone` are not to be had."""
     judged: dict[str, list[str]] = {"right": [], "explained": [], "torn": [], "lost": []}
     found = {row[1]: row for row in connection.execute(_COUNTS)}
     for title, text in texts.items():
-        judged[_fate(connection, found.get(title), text)].append(title)
+        judged[_fate(connection, found.get(title), text, gone=title in gone)].append(title)
     return Verdict(**judged)
 
 
 def settled(connection: Connection) -> int:
     """Return how many videos are done, or failed for good."""
-    return sum(1 for _, _, explained, done, _, _ in connection.execute(_COUNTS) if explained or done)
+    return sum(1 for _, _, given_up, done, _, _ in connection.execute(_COUNTS) if given_up or done)
 
 
 def left_over(data: Path) -> list[str]:
@@ -57,12 +58,12 @@ def left_over(data: Path) -> list[str]:
     return [str(path) for path in [*parts, *(sockets.iterdir() if sockets.exists() else [])]]
 
 
-def _fate(connection: Connection, row: tuple[object, ...] | None, text: str) -> str:
+def _fate(connection: Connection, row: tuple[object, ...] | None, text: str, *, gone: bool) -> str:
     if row is None:
         return "lost"
-    key, _, explained, done, passages, embeddings = row
+    key, _, given_up, done, passages, embeddings = row
     if not done:
-        return "explained" if explained else "lost"
+        return "explained" if gone and given_up == Permanent.kind else "lost"
     audio = audio_of(connection, str(key))
     whole = audio is not None and sha256_of(audio.path) == audio.sha256 and passages == embeddings and passages
     return "right" if whole and _same_speech(text, transcript_of(connection, str(key)).text) else "torn"

@@ -30,8 +30,10 @@ def explained(context: dg.AssetExecutionContext, store: Store, step: Callable[[D
     with store.database_of(context.run.run_id).reusing() as database:
         try:
             _disown(context)
-            tag_run(context, database)
+            tagged = tag_run(context, database)
             done = step(database)
+            if not tagged:
+                tag_run(context, database)
             with database.connection() as connection:
                 clear(connection, context.partition_key, asset)
         except Exception as error:

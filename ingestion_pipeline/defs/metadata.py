@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 import dagster as dg
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from ingestion_pipeline.moments import clock, link_to
 from ingestion_pipeline.quality import Finding
@@ -15,20 +16,34 @@ from ingestion_pipeline.store.database import Database
 
 _TITLE = "video/title"
 TAG_LETTERS = 120
+_WAIT_S, _FACTOR = 12 * 3600, 4
+"""A run may take so long for its turns at the site and at Whisper, and so many times the length of its video."""
 _SHOWN_AT_ONCE = 1000
 """Letters of Markdown that a page of Dagster shows; more is a click away (ui-core, `MetadataEntry.tsx`)."""
 _COUNTS = ("found", "done", "failed", "waits", "blocked")
 
 
-def tag_run(context: dg.AssetExecutionContext, database: Database) -> None:
-    """Name the video in the tags of its run, however it was launched; a run that is executed again has them."""
+def tag_run(context: dg.AssetExecutionContext, database: Database) -> bool:
+    """Name the video in the tags of its run, however it was launched; a run that is executed again has them.
+
+    Returns False where the catalogue does not know the video yet, as its key was typed in by hand.
+    """
     if _TITLE in context.run.tags:
-        return
+        return True
     with database.connection() as connection:
+        if not catalogue.is_known(connection, context.partition_key):
+            return False
         video = catalogue.video_of(connection, context.partition_key)
-    tags = {_TITLE: video.title, "video/channel": video.channel, "source": video.source}
-    short = {name: value[:TAG_LETTERS] for name, value in tags.items() if value}
-    context.instance.add_run_tags(context.run.run_id, short)
+    tags = run_tags(video.title, video.channel, video.source, video.duration_s)
+    context.instance.add_run_tags(context.run.run_id, tags)
+    return True
+
+
+def run_tags(title: str, channel: str, source: str, duration_s: float | None) -> dict[str, str]:
+    """Return the tags by which a person finds the run of a video, and by which Dagster ends one that hangs."""
+    tags = {_TITLE: title, "video/channel": channel, "source": source}
+    longest = {} if duration_s is None else {MAX_RUNTIME_SECONDS_TAG: str(round(_WAIT_S + _FACTOR * duration_s))}
+    return {name: value[:TAG_LETTERS] for name, value in tags.items() if value} | longest
 
 
 def about(video: Video) -> dict[str, dg.MetadataValue]:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 from pydantic import Field
 
 from ingestion_pipeline import notification
@@ -56,4 +57,4 @@ def failure_messages(
         if last.dagster_run.is_failure and now.timestamp() - (last.end_time or 0) < AFTER_A_FAILURE_S:
             return dg.SkipReason("The last message could not be sent; it is tried again after ten minutes.")
     # Before the videos of a backfill, which may take hours.
-    return dg.RunRequest(tags={"dagster/priority": "10"})
+    return dg.RunRequest(tags={"dagster/priority": "10", MAX_RUNTIME_SECONDS_TAG: "600"})

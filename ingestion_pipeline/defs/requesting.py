@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from ingestion_pipeline.due import Due, Request, due_now
 from ingestion_pipeline.store.requests import Candidate, SetBack
@@ -12,13 +11,12 @@ from ingestion_pipeline.store.requests import Candidate, SetBack
 from . import runs
 from .assets import videos
 from .failures import give_up
+from .metadata import run_tags
 from .resources import Store
 
 SENSORS = ("new_uploads", "retry_due")
 MOST_AT_ONCE = 100
 """Requested runs that have not ended: the queue stays short, and what is newer goes before what waits."""
-_WAIT_S, _FACTOR = 12 * 3600, 4
-"""A run may take so long for its turns at the site and at Whisper, and so many times the length of its video."""
 
 
 def requested(
@@ -60,14 +58,8 @@ def requested(
 def run_request(request: Request) -> dg.RunRequest:
     """Return the request for a run, with tags by which a person finds it."""
     video = request.video
-    about = {"video/title": video.title, "video/channel": video.channel, "source": video.source}
-    longest = {} if video.duration_s is None else {MAX_RUNTIME_SECONDS_TAG: _longest_s(video.duration_s)}
-    tags = {name: text for name, text in about.items() if text} | longest
+    tags = run_tags(video.title, video.channel, video.source, video.duration_s)
     return dg.RunRequest(run_key=request.key, partition_key=video.key, tags=tags)
-
-
-def _longest_s(duration_s: float) -> str:
-    return str(round(_WAIT_S + _FACTOR * duration_s))
 
 
 def _waited_for(counts: dict[str, int], due: Due, others: SetBack) -> str:

@@ -23,8 +23,8 @@ from .wire import transcript_of
 
 _PATIENCE = 5
 """Times that a server may be gone before it began anything: one that was idle ends while it is being asked."""
-_TEXTS = 512
-"""In one request."""
+_TEXTS = 64
+"""In one request: a large model on a small machine takes a second for each, and the server is silent meanwhile."""
 _BLOCK = 1 << 20
 
 

@@ -3,16 +3,18 @@
 import asyncio
 import base64
 import json
+import logging
 from typing import Any, get_args
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ingestion_pipeline.errors import ModelFault, ModelUnknown, Permanent
+from ingestion_pipeline.errors import ModelFault, ModelUnknown, Permanent, Transient
 
 from .embedders import Kind, Vectors
 from .service import Service
 
+_LOG = logging.getLogger(__name__)
 MOST_TEXTS = 2048
 """In one request, as the API has it (https://platform.openai.com/docs/api-reference/embeddings)."""
 
@@ -27,6 +29,11 @@ async def embeddings(request: Request) -> Response:
             vectors = await asyncio.wrap_future(service.embedders.embed(model, texts, kind))
         except ModelFault as fault:
             raise ModelUnknown(fault.what, fault.remedy) from fault
+        except Exception as error:
+            _LOG.exception("Model %s", model)
+            raise Transient(
+                f"{model} failed on {len(texts)} texts: {error!r}.", "See the model server's log."
+            ) from error
     if asked.get("dimensions") not in {None, vectors.shape[1]}:
         raise Permanent(f"{model} has {vectors.shape[1]} dimensions.", "Leave `dimensions` out.")
     as_text = asked.get("encoding_format") == "base64"

@@ -27,20 +27,18 @@ class _Reading(Collector):
         counters = engine.counters if engine else Counters()
         waiting, active, ready = engine.waiting if engine else (0, 0, 0)
         busy_s = sum(engine.busy_s) if engine else 0.0
-        audio_s = counters.audio_s
+        audio_s, active_s = counters.audio_s, engine.active_s if engine else 0.0
         yield _gauge("videos_waiting", "videos that wait to be transcribed", waiting)
         yield _gauge("videos_active", "videos being transcribed", active)
         yield _gauge("chunks_ready", "chunks of speech that wait for a decode worker", ready)
         yield _gauge("batch_fill", "chunks in a batch, on average", counters.chunks / max(counters.batches, 1))
-        yield _gauge(
-            "rtfx", "seconds of audio to a second in which a video was in", audio_s / max(counters.active_s, 1e-3)
-        )
+        yield _gauge("rtfx", "seconds of audio to a second in which a video was in", audio_s / max(active_s, 1e-3))
         yield _gauge(
             "longest_decode_wait_seconds", "of the last waits while videos waited", max(counters.waits_s, default=0)
         )
         yield _counter("audio_seconds", "audio transcribed", audio_s)
         yield _counter("decode_busy_seconds", "time in which decode workers worked, summed over them", busy_s)
-        yield _counter("active_seconds", "time in which a video was being transcribed", counters.active_s)
+        yield _counter("active_seconds", "time in which a video was being transcribed", active_s)
         yield _counter("chunks", "chunks decoded", counters.chunks)
         yield _counter(
             "chunks_decoded_again", "chunks that failed a check and were decoded again", counters.decoded_again

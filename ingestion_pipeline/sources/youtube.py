@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable
 
-from ingestion_pipeline.errors import SourceFault
+from ingestion_pipeline.errors import SourceFault, SourceRefused
 
 from .entries import NOTHING
 from .fetching import fetch
@@ -45,6 +45,8 @@ def latest_uploads(name: str, atom: str, on_warning: Callable[[str], None]) -> s
     """Return what names the latest uploads in an Atom feed, None where the feed does not say."""
     try:
         answer = fetch(name, atom, NOTHING)
+    except SourceRefused:
+        raise
     except SourceFault as fault:
         on_warning(f"{fault.what} The channel itself is asked.")
         return None

@@ -66,10 +66,11 @@ class Decoder:
         if not self._decoding.gated:
             return heard
         if not _is_silence(heard) and _is_doubtful(heard, REPETITIVE, UNSURE):
-            heard = replace(self._decoded_again(mel, duration_s), decoded_again=True)
+            first, again = (replace(one, decoded_again=True) for one in (heard, self._decoded_again(mel, duration_s)))
+            heard = first if _is_bad(again) and not _is_bad(first) else again
         if _is_silence(heard):
             return replace(heard, words=())
-        if _is_doubtful(heard, TOO_REPETITIVE, TOO_UNSURE):
+        if _is_bad(heard):
             return replace(heard, words=(), left_out=True)
         return heard
 
@@ -140,6 +141,11 @@ def _words(alignment: Iterable[dict[str, Any]]) -> Iterator[Word]:
 
 def _is_silence(heard: Heard) -> bool:
     return heard.no_speech_prob > SILENT and heard.avg_logprob < UNSURE
+
+
+def _is_bad(heard: Heard) -> bool:
+    """Tell whether what was heard is kept out of the text."""
+    return _is_doubtful(heard, TOO_REPETITIVE, TOO_UNSURE)
 
 
 def _is_doubtful(heard: Heard, compression_ratio: float, avg_logprob: float) -> bool:

@@ -113,6 +113,11 @@ class Engine:
         """How many videos wait to be let in, how many are in, and how many chunks are ready."""
         return self._scheduler.waiting
 
+    @property
+    def active_s(self) -> float:
+        """For how long (s) a video was being transcribed, until now."""
+        return self._scheduler.active_s
+
     def admitted(self, job: Job | None = None) -> AbstractContextManager[Job]:
         """Wait for a place for a video and hold it; raises `Cancelled`."""
         return self._scheduler.admitted(job)

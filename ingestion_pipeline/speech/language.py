@@ -15,8 +15,8 @@ from .waveform import Undecodable, duration_of, windows_of
 
 UNDETERMINED = "und"
 """ISO 639-2, for an audio in which nobody speaks."""
-_ONE_PLACE_S, _MOST_PLACES = 300.0, 5
-"""A place for every five minutes: an intro or a song must not decide."""
+_ONE_PLACE_S, _MOST_PLACES = 60.0, 5
+"""A place for every minute: an intro or a song must not decide."""
 _WINDOW_S, _WINDOWS = 32.0, 2
 """How long speech is looked for after each place."""
 

@@ -79,6 +79,12 @@ class Scheduler:
         with self._changed:
             return len(self._queued), len(self._active), len(self._ready)
 
+    @property
+    def active_s(self) -> float:
+        """For how long (s) a video was in, until now."""
+        with self._changed:
+            return self.counters.active_s + (perf_counter() - self._active_since if self._active else 0.0)
+
     @contextmanager
     def admitted(self, job: Job | None = None) -> Iterator[Job]:
         """Wait for a place and hold it; what of the job still waits when it is given back is dropped.

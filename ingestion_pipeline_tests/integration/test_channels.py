@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ingestion_pipeline.discovery import config_hash, discover
+from ingestion_pipeline.errors import SourceRefused
 from ingestion_pipeline.politeness import Web
 from ingestion_pipeline.sources.config import Source
 from ingestion_pipeline.sources.entries import FeedState
@@ -89,6 +90,15 @@ def test_a_feed_that_is_out_or_empty_says_nothing_and_the_channel_is_asked(chann
         channel.site.add("/atom", body, "text/xml")
     listing = channel.listed(state)
     assert (len(listing.videos), listing.state) == (RECENT + 1, FeedState())
+
+
+def test_a_feed_that_refuses_spares_the_channel(channel: Channel) -> None:
+    state = channel.listed().state
+    channel.asked()
+    channel.site.add("/atom", "", "text/plain", status=429)
+    with pytest.raises(SourceRefused):
+        channel.listed(state)
+    assert channel.asked() == ["/atom"]
 
 
 def test_the_whole_channel_has_no_end_and_tells_its_id(channel: Channel) -> None:

@@ -228,6 +228,26 @@ def test_a_key_that_nobody_knows_is_explained_on_its_pages_alone(runs: VideoRuns
     assert runs.failure("unknown") is None
 
 
+def test_a_youtube_id_that_a_person_typed_in_is_looked_up_by_the_run(
+    runs: VideoRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")  # so that nobody asks YouTube
+    key = "jNQXAC9IVRw"
+    runs.instance.add_dynamic_partitions("videos", [key])
+    runs.run(key, ["raw_audio"])
+    failure = runs.failure(key)
+    assert failure is not None
+    assert (failure.kind, failure.title) == ("transient", key)
+
+
+def test_the_longest_that_a_run_may_take_is_noted_however_it_was_launched(runs: VideoRuns, site: Site) -> None:
+    one = video(1, media_url=site.add("/1.opus", b"", "text/plain", status=404), duration_s=3600.0)
+    runs.add(one)
+    run = runs.instance.get_run_by_id(runs.run(one.key, ["raw_audio"]).run_id)
+    assert run is not None
+    assert run.tags["dagster/max_runtime"] == str((12 + 4) * 3600)
+
+
 def test_connections_of_a_run_carry_its_name(database: Database) -> None:
     store = Store(url=database.url, writers=1)
     run = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"

@@ -49,6 +49,18 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
+def broken() -> Iterator[Inbox]:
+    """Give one that takes nothing."""
+    with Inbox() as inbox:
+        inbox.status = 500
+        thread = Thread(target=inbox.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield inbox
+        inbox.shutdown()
+        thread.join()
+
+
+@pytest.fixture
 def inbox() -> Iterator[Inbox]:
     with Inbox() as inbox:
         thread = Thread(target=inbox.serve_forever, kwargs={"poll_interval": 0.05})
@@ -148,6 +160,16 @@ def test_a_message_that_is_not_taken_is_sent_again_and_failures_meanwhile_are_to
     inbox.status = 200
     assert notification.tell(database, inbox.address) == 1
     assert notification.tell(database, inbox.address) == 0
+
+
+def test_an_address_that_takes_nothing_does_not_have_the_others_get_it_twice(
+    database: Database, inbox: Inbox, broken: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    fail(database, 1, Permanent("No."))
+    assert notification.tell(database, f"{broken.address},{inbox.address}") == 1
+    assert notification.tell(database, f"{broken.address},{inbox.address}") == 0
+    assert len(inbox.messages) == 1
+    assert "1 of 2 of NOTIFY_URLS did not take" in caplog.text
 
 
 def test_what_fails_again_while_it_is_told_stays_untold(database: Database) -> None:

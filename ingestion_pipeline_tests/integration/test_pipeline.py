@@ -88,7 +88,7 @@ def test_a_transcript_without_its_audio_counts_as_done(database: Database, episo
     pipeline.transcribe(database, episode.key, DEMO, 1, log=print)
     audio.path.unlink()
     assert not pipeline.transcribe(database, episode.key, DEMO, 1, log=print).changed
-    with pytest.raises(Permanent, match="Materialize its raw_audio again"):
+    with pytest.raises(Permanent, match="Materialize its raw_audio with force"):
         pipeline.transcribe(database, episode.key, DEMO, 1, force=True, log=print)
 
 

@@ -174,6 +174,16 @@ def test_a_site_is_asked_again_when_a_person_wants_it(database: Database) -> Non
     turn(database, FAST, one)
 
 
+def test_turns_that_were_given_before_a_block_are_kept_after_it(database: Database) -> None:
+    with database.connection(autocommit=True) as connection:
+        waits = [sites.reserved(connection, "a", 1) for _ in range(3)]
+        sites.block(connection, "a", datetime.now(UTC) + timedelta(hours=1), "No.")
+        ask_again(connection, ["https://a/1.opus"])
+        last = sites.reserved(connection, "a", 1)
+    assert last is not None
+    assert last > (waits[-1] or 0) + 50
+
+
 def test_a_local_file_needs_no_turn(database: Database) -> None:
     turn(database, FAST, video(1, media_url="/audio/1.opus"))
     with database.connection() as connection:

@@ -13,14 +13,13 @@ select blocked_until, reason from sites where host = %s and blocked_until > cloc
 select host from sites where blocked_until > clock_timestamp() order by host
 
 -- name: block
-insert into sites as site (host, next_request_at, blocked_until, reason)
-values (%(host)s, %(until)s, %(until)s, %(reason)s)
+insert into sites as site (host, blocked_until, reason)
+values (%(host)s, %(until)s, %(reason)s)
 on conflict (host) do update set
-    next_request_at = excluded.next_request_at,
     blocked_until = excluded.blocked_until,
     reason = excluded.reason
 where site.blocked_until is null or site.blocked_until < excluded.blocked_until
 
 -- name: unblock
-update sites set blocked_until = null, reason = null, next_request_at = clock_timestamp()
+update sites set blocked_until = null, reason = null
 where host = any(%s) and blocked_until is not null
