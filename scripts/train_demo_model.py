@@ -26,7 +26,7 @@ from demo_model.vocabulary import train_tokenizer
 from ingestion_pipeline.demo import MODEL
 
 ROOT = Path(__file__).resolve().parents[1]
-CURRICULUM = (Stage(5, 16, 2400), Stage(10, 16, 2000), Stage(18, 16, 1200), Stage(30, 8, 1650))
+CURRICULUM = (Stage(5, 16, 2400), Stage(10, 16, 2000), Stage(18, 16, 1200), Stage(30, 8, 1650), Stage(30, 8, 1300))
 """More than half of the time goes into windows of 18 and 30 s: late in long windows is where the errors are."""
 UTTERANCES = 30_000
 

@@ -25,7 +25,7 @@ PEAK_RATE = 3e-3
 WARM_UP = 300
 """Steps until the learning rate is at its peak."""
 RESTART = 1 / 3
-"""Share of the peak rate at which the last stage begins."""
+"""Share of the peak rate at which a stage of the longest windows begins."""
 CTC_SHARE = 0.5
 """Weight of the CTC loss beside that of the decoder."""
 GUIDE_SHARE = 0.5
@@ -215,18 +215,23 @@ def _guide_loss(looks: torch.Tensor, batch: Batch) -> torch.Tensor:
 
 
 def _rate(step: int, stages: list[Stage]) -> float:
-    """Return the share of the peak rate: down along a cosine, and for the last and longest windows down once more.
+    """Return the share of the peak rate: down along a cosine, and in each stage of the longest windows once more.
 
-    The second beginning is a warm restart (Loshchilov and Hutter 2017, arXiv:1608.03983): at the rate where the shorter
+    These begin with a warm restart (Loshchilov and Hutter 2017, arXiv:1608.03983): at the rate where the shorter
     windows end, those of 30 s were not learned.
     """
-    last = stages[-1].steps
-    before = sum(stage.steps for stage in stages) - last
+    longest = stages[-1].seconds
+    before = sum(stage.steps for stage in stages if stage.seconds < longest)
     if step < min(WARM_UP, before):
         return (step + 1) / WARM_UP
     if step < before:
         return 0.1 + 0.9 * _cosine((step - WARM_UP) / (before - WARM_UP))
-    return 0.01 + (RESTART - 0.01) * _cosine((step - before) / last)
+    step -= before
+    for stage in (stage for stage in stages if stage.seconds == longest):
+        if step < stage.steps:
+            return 0.01 + (RESTART - 0.01) * _cosine(step / stage.steps)
+        step -= stage.steps
+    return 0.01
 
 
 def _cosine(share: float) -> float:
