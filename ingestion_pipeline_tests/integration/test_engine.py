@@ -258,8 +258,8 @@ def test_the_places_of_an_audio_vote_on_its_language(tmp_path: Path) -> None:
     opinions = [[("<|en|>", 0.6), ("<|de|>", 0.4)], [("<|de|>", 0.9), ("<|en|>", 0.1)], [("<|en|>", 0.55)]]
     model = WhisperModel(str(MODEL), device="cpu", compute_type="int8")
     model.model = Polyglot(model.model, opinions)
-    long = np.concatenate([episode(number % 6) for number in range(20)])
-    assert 900 * RATE <= len(long) < 1200 * RATE
+    long = np.concatenate([episode(number) for number in range(4)])
+    assert 180 * RATE <= len(long) < 240 * RATE, "three places, one for each minute"
     assert spoken_language(model, write_audio(tmp_path / "long.flac", long, codec="flac")) == "de"
 
 
