@@ -30,13 +30,15 @@ def requested(
 ) -> dg.SensorResult:
     """Return the requests for those candidates that are due, or else, after `nothing`, what is waited for.
 
-    The candidates were read before the instance is asked: of a run that ended in between, the end is seen here. What is
-    given up is from now on among the failures.
+    The candidates were read before the instance is asked: of a run that ended in between, the end is seen here; and the
+    backfills before the runs, for those that they request in between. What is given up is from now on among the
+    failures.
     """
     instance, repository = context.instance, context.repository_def
     assert repository is not None
+    held = runs.videos_awaiting_backfills(instance, repository) if candidates else set()
     busy = runs.videos_in_progress(instance) if candidates else set()
-    held = runs.videos_in_backfills(instance, repository) - busy if candidates else set()
+    held -= busy
     free = [video for video in candidates if video.key not in busy | held]
     room = MOST_AT_ONCE - runs.requests_in_progress(instance, SENSORS) if free else 0
     pause_s = store.retry_after_s

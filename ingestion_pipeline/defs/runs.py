@@ -24,10 +24,10 @@ def videos_in_progress(instance: dg.DagsterInstance) -> set[str]:
     return {run.partition for run in runs}
 
 
-def videos_in_backfills(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> set[str]:
-    """Return the videos of all backfills that have not ended: their runs may still be to come."""
+def videos_awaiting_backfills(instance: dg.DagsterInstance, repository: dg.RepositoryDefinition) -> set[str]:
+    """Return the videos whose runs are still to come from backfills: not those whose run a backfill has requested."""
     backfills = instance.get_backfills(filters=BulkActionsFilter(statuses=_UNFINISHED))
-    return {video for backfill in backfills for video in _targets(backfill, repository)}
+    return {video for backfill in backfills for video in _to_be_requested(backfill, repository)}
 
 
 def requests_in_progress(instance: dg.DagsterInstance, sensors: Sequence[str]) -> int:
@@ -58,9 +58,12 @@ def _past_run(record: RunRecord) -> PastRun:
     )
 
 
-def _targets(backfill: PartitionBackfill, repository: dg.RepositoryDefinition) -> set[str]:
-    """Return the partitions of a backfill of assets, or of a job."""
+def _to_be_requested(backfill: PartitionBackfill, repository: dg.RepositoryDefinition) -> set[str]:
+    """Return the partitions that a backfill of assets, or of a job, has not come to."""
     if not backfill.is_asset_backfill:
-        return set(backfill.partition_names or ())
-    targets = backfill.get_asset_backfill_data(repository.asset_graph).target_subset
-    return {key for subset in targets.partitions_subsets_by_asset_key.values() for key in subset.get_partition_keys()}
+        names = list(backfill.partition_names or ())
+        last = backfill.last_submitted_partition_name
+        return set(names[names.index(last) + 1 :] if last in names else names)
+    data = backfill.get_asset_backfill_data(repository.asset_graph)
+    left = data.target_subset - data.requested_subset
+    return {key for subset in left.partitions_subsets_by_asset_key.values() for key in subset.get_partition_keys()}

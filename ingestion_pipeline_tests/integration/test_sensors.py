@@ -7,6 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
+from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 from dagster._time import get_current_timestamp
@@ -229,6 +231,33 @@ def test_a_backfill_that_has_not_ended_holds_its_videos(database: Database, daem
     assert said(daemon, "new_uploads") == "nothing new; 1 in progress, 1 in a backfill"
     daemon.instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED_FAILED))
     assert daemon.tick("new_uploads") == [held]
+
+
+@pytest.mark.filterwarnings("ignore:Function `AssetSelection.sources`:DeprecationWarning")
+@pytest.mark.parametrize("of_assets", [True, False])
+def test_what_a_backfill_has_requested_is_retried_before_the_backfill_ends(
+    database: Database, daemon: Daemon, of_assets: bool
+) -> None:
+    failed, to_come = keys = add(database, 2)
+    daemon.instance.add_dynamic_partitions("videos", keys)
+    backfill = backfill_of(daemon, keys, of_assets=of_assets)
+    daemon.instance.add_backfill(having_requested(daemon, backfill, failed))
+    daemon.become(daemon.run(failed), "FAILURE")
+    for key in keys:
+        note_failure(database, key, retry_in_s=0)
+    assert daemon.tick("retry_due") == [failed]
+
+
+def having_requested(daemon: Daemon, backfill: PartitionBackfill, key: str) -> PartitionBackfill:
+    """Return the backfill as it is once the run of the first of its videos is requested."""
+    if not backfill.is_asset_backfill:
+        return backfill.with_partition_checkpoint(key)
+    graph = daemon.repository.asset_graph
+    submitted = AssetGraphSubset.from_asset_partition_set(
+        {AssetKeyPartitionKey(dg.AssetKey(step), key) for step in STEPS}, graph
+    )
+    data = backfill.get_asset_backfill_data(graph).replace_requested_subset(submitted)
+    return backfill.with_asset_backfill_data(data, daemon.instance, graph)
 
 
 def backfill_of(daemon: Daemon, keys: list[str], *, of_assets: bool) -> PartitionBackfill:
