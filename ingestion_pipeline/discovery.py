@@ -116,13 +116,13 @@ def config_hash(source: Source) -> str:
 
 def _looked_up(database: Database, key: str, url: str, web: Web, log: Log) -> Video:
     """Return what the page of a video says of it; where it says nothing, the download will say why."""
+    unnamed = Video(key, ADDED, "Youtube", key, url, url, title=key)
     try:
-        with web.politeness.listing(database, ADDED, url):
+        with web.politeness.turn(database, unnamed, log), web.politeness.listing(database, ADDED, url):
             videos = list_source(_added(url), on_warning=log, allow_private=web.allow_private, access=web.access).videos
     except IngestionError as error:
         log(f"Nothing is known of video {key} yet: {error.what}")
         videos = ()
-    unnamed = Video(key, ADDED, "Youtube", key, url, url, title=key)
     return next((video for video in videos if video.key == key), unnamed)
 
 

@@ -51,7 +51,7 @@ def add_to_catalogue(context: dg.OpExecutionContext, config: Addresses, store: S
     context.instance.add_dynamic_partitions(str(videos.name), [video.key for video in found.new])
     context.log.info(f"added: {', '.join(f'{video.key} ({video.title})' for video in found.new) or 'nothing new'}")
     if found.failed:
-        raise _failure(list(found.failed.values()))
+        raise _failure(found.faults)
 
 
 @dg.op(description="Removes videos: their rows, audio and partitions. No listing adds them again, `add_videos` does.")

@@ -88,8 +88,9 @@ def test_a_playlist_that_was_added_and_killed_before_its_partitions_is_not_lost(
 
 
 def test_an_address_at_which_there_is_nothing_does_not_stop_the_others(project: Project, site: Site) -> None:
-    urls = [f"{site.url}/testsite/channel/none", add_channel(site, "c", PLAYLIST)]
-    assert "404" in failure_of(project.run("add_videos", "add_to_catalogue", urls=urls))
+    urls = [f"{site.url}/testsite/channel/{name}" for name in ("none", "neither")]
+    failure = failure_of(project.run("add_videos", "add_to_catalogue", urls=[*urls, add_channel(site, "c", PLAYLIST)]))
+    assert all(url in failure for url in urls)
     assert project.partitions() == set(project.keys()) != set()
 
 

@@ -7,9 +7,9 @@ import pytest
 from ingestion_pipeline import pipeline
 from ingestion_pipeline.discovery import catalogued
 from ingestion_pipeline.errors import VideoUnknown
-from ingestion_pipeline.politeness import Web
+from ingestion_pipeline.politeness import Web, host_of
 from ingestion_pipeline.records import Audio, Video
-from ingestion_pipeline.store import catalogue
+from ingestion_pipeline.store import catalogue, sites
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline_tests.support.web import Site
 
@@ -38,6 +38,13 @@ def test_a_youtube_id_is_looked_up_and_added(database: Database, page: Site) -> 
     page.requests.clear()
     assert looked_up(database, page, ID) == video
     assert page.requests == []
+
+
+def test_to_look_one_up_takes_a_turn_of_its_site(database: Database, page: Site) -> None:
+    looked_up(database, page, ID)
+    with database.connection() as connection:
+        wait_s = sites.reserved(connection, host_of(page.url), per_minute=60)
+    assert wait_s and wait_s > 0
 
 
 def test_where_its_page_says_nothing_the_download_is_to_say_why(database: Database, site: Site) -> None:
