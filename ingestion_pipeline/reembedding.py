@@ -119,12 +119,19 @@ def drop_others(database: Database, log: Log) -> list[str]:
 def _switched(
     database: Database, active: EmbeddingModel, wanted: EmbeddingModel, log: Log, exact_under: int
 ) -> EmbeddingModel:
-    """Return the model that is active now: the wanted one, if its index finds well."""
+    """Return the model that is active now: the wanted one, if its index finds well.
+
+    One that finds badly is dropped: built anew, over other rows in another order, it may find better.
+    """
     indexes.have_index(database, wanted, log, exact_under=exact_under)
     with database.connection() as connection:
         recall = indexes.recall(connection, wanted)
     if recall < LEAST_RECALL:
-        log(f"searches go on with {active.name}: recall by {wanted.name} is {recall:.3f}, under {LEAST_RECALL}")
+        indexes.drop_index(database, wanted)
+        log(
+            f"searches go on with {active.name}: recall by {wanted.name} is {recall:.3f}, under {LEAST_RECALL};"
+            " its index is dropped, and the next `ingest reembed` or night builds it anew"
+        )
         return active
     with database.writing() as connection:
         switched = switch(connection, active, wanted)

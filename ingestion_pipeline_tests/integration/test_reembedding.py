@@ -209,7 +209,6 @@ def test_a_model_whose_index_finds_badly_is_not_asked(database: Database) -> Non
     assert upkeep
     assert upkeep.active.id == old.id
     assert [line for line in lines if f"under {LEAST_RECALL}" in line and "searches go on with old" in line]
-    indexes.drop_index(database, new)
     keep_up(database, new.name, lines.append, exact_under=10_000)
     assert asked(database) == new.name
 
