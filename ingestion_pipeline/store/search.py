@@ -97,18 +97,22 @@ def by_meaning(
     filters: Filters = ALL,
     *,
     exact: bool | None = None,
+    exact_under: int = EXACT_UNDER,
 ) -> list[Key]:
     """Return the passages nearest to a vector, nearest first, by the model's index where it has one.
 
-    `exact` compares one by one; None does so where the filters leave few. Some of the passages may have another text
-    since the model embedded them: `passages_at` leaves those out.
+    `exact` compares one by one; None does so where the filters leave fewer than `exact_under`, or only such as are so
+    far from the vector that the index gives up. Some of the passages may have another text since the model embedded
+    them: `passages_at` leaves those out.
     """
+    values = {"query": HalfVector(query).to_text(), "limit": limit, **vars(filters)}
     with connection.transaction():
         connection.execute(_SQL["settings"], {"ef_search": str(max(_EF_SEARCH, min(limit, 1000)))})
-        if exact is None:
-            exact = _leaves_few(connection, filters)
-        values = {"query": HalfVector(query).to_text(), "limit": limit, **vars(filters)}
-        return connection.execute(nearest_query(model, filters, exact=exact), values).fetchall()
+        one_by_one = _leaves_few(connection, filters, exact_under) if exact is None else exact
+        found = connection.execute(nearest_query(model, filters, exact=one_by_one), values).fetchall()
+        if exact is None and not one_by_one and filters != ALL and len(found) < limit:
+            found = connection.execute(nearest_query(model, filters, exact=True), values).fetchall()
+        return found
 
 
 def by_words(connection: Connection, text: str, limit: int = CANDIDATES, filters: Filters = ALL) -> list[Key]:
@@ -166,12 +170,12 @@ def nearest_query(model: EmbeddingModel, filters: Filters, *, exact: bool) -> Co
     return SQL(_SQL["nearest"]).format(embedding=embedding, model=Literal(model.id), chosen=chosen)
 
 
-def _leaves_few(connection: Connection, filters: Filters) -> bool:
+def _leaves_few(connection: Connection, filters: Filters, few: int) -> bool:
     if filters == ALL:
         return False
-    values = {**vars(filters), "most": EXACT_UNDER}
+    values = {**vars(filters), "most": few}
     row = connection.execute(_with(_SQL["count_up_to"], filters, "p"), values).fetchone()
-    return row is not None and row[0] < EXACT_UNDER
+    return row is not None and row[0] < few
 
 
 def _with(query: str, filters: Filters, table: str) -> Composed:

@@ -183,3 +183,14 @@ def test_a_filter_that_leaves_a_tenth_gives_as_many_as_were_asked_for(database: 
         values = {"query": HalfVector(query).to_text(), "limit": 50, **vars(filters)}
         connection.execute("set hnsw.iterative_scan = off")
         assert len(connection.execute(statement, values).fetchall()) < 50
+
+
+def test_where_the_index_gives_up_on_a_filter_all_that_it_leaves_is_compared(database: Database) -> None:
+    model = have_passages(database, "m", videos=50)
+    indexes.have_index(database, model, print, exact_under=1)
+    query, filters = random_vectors(99, 1, 64)[0], Filters(video=video(1).key)
+    with database.connection() as connection:
+        connection.execute("set hnsw.max_scan_tuples = 1")
+        assert len(by_meaning(connection, model, query, 50, filters, exact=False)) < 50
+        nearest = by_meaning(connection, model, query, 50, filters, exact=True)
+        assert by_meaning(connection, model, query, 50, filters, exact_under=1) == nearest
