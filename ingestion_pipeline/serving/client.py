@@ -17,14 +17,14 @@ from ingestion_pipeline.records import Audio
 from ingestion_pipeline.speech.recogniser import Recognition, WhisperConfig, fingerprint_of
 
 from .config import ServerConfig, this_version
-from .connection import Address, Gone, events_in
+from .connection import ANSWER_S, Address, Gone, events_in
 from .startup import LocalServer
 from .wire import transcript_of
 
 _PATIENCE = 5
 """Times that a server may be gone before it began anything: one that was idle ends while it is being asked."""
 _TEXTS = 64
-"""In one request: a large model on a small machine takes a second for each, and the server is silent meanwhile."""
+"""In one request: a large model on a small machine takes a second for each, and others wait meanwhile."""
 _BLOCK = 1 << 20
 
 
@@ -68,7 +68,7 @@ class ModelServer:
         """Post JSON, again where the server was just ending; raises what it answers with."""
         for _ in range(_PATIENCE):
             try:
-                return self.address().ask("POST", path, body)
+                return self.address().ask("POST", path, body, ANSWER_S)
             except (Gone, ModelServerLeaves) as error:
                 gone = error
         raise ModelServerFault(f"The model server went away {_PATIENCE} times ({gone}).", "See its log.") from gone

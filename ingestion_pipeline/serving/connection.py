@@ -16,6 +16,8 @@ from .wire import error_of
 
 _SILENCE_S = 120.0
 """A server that transcribes says something every ten seconds, to who waits every minute."""
+ANSWER_S = 1800.0
+"""For an answer in one piece: passages of many runs may be embedded before ours, on a small machine."""
 
 
 class Gone(Exception):
@@ -37,10 +39,18 @@ class Address:
 
     @contextmanager
     def request(
-        self, method: str, path: str, body: bytes | Iterable[bytes] = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] = b"",
+        headers: Mapping[str, str] | None = None,
+        silence_s: float = _SILENCE_S,
     ) -> Iterator[HTTPResponse]:
-        """Send a request and give the response; raise `Gone`, or the error that the server answers with."""
-        connection = self._connection()
+        """Send a request and give the response; raise `Gone`, or the error that the server answers with.
+
+        A server that says nothing for `silence_s` counts as gone.
+        """
+        connection = self._connection(silence_s)
         authorisation = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         try:
             connection.request(method, path, body, {**authorisation, **(headers or {})})
@@ -53,26 +63,28 @@ class Address:
         finally:
             connection.close()
 
-    def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+    def ask(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, silence_s: float = _SILENCE_S
+    ) -> dict[str, Any]:
         """Send and receive JSON; raises as `request` does."""
         sent = json.dumps(body).encode() if body is not None else b""
-        with self.request(method, path, sent, {"Content-Type": "application/json"}) as response:
+        with self.request(method, path, sent, {"Content-Type": "application/json"}, silence_s) as response:
             answer: dict[str, Any] = json.loads(response.read())
             return answer
 
-    def _connection(self) -> HTTPConnection:
+    def _connection(self, silence_s: float) -> HTTPConnection:
         parts = urlsplit(self.url)
         if self.socket_path:
-            return _UnixConnection(self.socket_path)
+            return _UnixConnection(self.socket_path, silence_s)
         if not parts.hostname or parts.scheme not in {"http", "https"}:
             raise ModelServerFault(f"{self.url} is not the address of a model server.", "See MODEL_SERVER_URL.")
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        return kind(parts.hostname, parts.port, timeout=_SILENCE_S)
+        return kind(parts.hostname, parts.port, timeout=silence_s)
 
 
 class _UnixConnection(HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=_SILENCE_S)
+    def __init__(self, path: Path, silence_s: float) -> None:
+        super().__init__("localhost", timeout=silence_s)
         self._path = path
 
     def connect(self) -> None:

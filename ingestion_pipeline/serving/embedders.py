@@ -1,11 +1,10 @@
-"""Embedding for several runs at once: what waits while a batch is computed makes up the next one."""
+"""Embedding for several runs at once: what waits while a batch is computed makes up the next one, questions first."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from queue import SimpleQueue
-from threading import Thread
+from itertools import accumulate
+from threading import Condition, Thread
 from typing import Literal
 
 import numpy as np
@@ -16,6 +15,8 @@ from ingestion_pipeline.embedding.embedder import InProcessEmbedder
 
 Kind = Literal["document", "query"]
 Vectors = NDArray[float32]
+_MOST_TEXTS = 256
+"""In a batch of several requests: a person who asks a question waits for one to end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,49 +38,61 @@ class Embedders:
     def __init__(self, device: str) -> None:
         self.texts = self.batches = 0
         self._device = device
-        self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._asked: list[_Asked] = []
+        self._closed = False
+        self._changed = Condition()
         self._thread = Thread(target=self._serve, name="embedders", daemon=True)
         self._thread.start()
 
     def embed(self, model: str, texts: Sequence[str], kind: Kind) -> "Future[Vectors]":
         """Return the future vectors (texts, dimensions); `ModelFault` comes out of it where the model does not load."""
         asked = _Asked(InProcessEmbedder(model, self._device), kind, texts)
-        self._asked.put(asked)
+        with self._changed:
+            self._asked.append(asked)
+            self._changed.notify()
         return asked.vectors
 
     def close(self) -> None:
         """End the thread, once all is done that was asked before."""
-        self._asked.put(None)
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
         self._thread.join()
 
     def _serve(self) -> None:
-        while first := self._asked.get():
-            together = defaultdict(list, {(first.embedder, first.kind): [first]})
-            while not self._asked.empty():
-                other = self._asked.get()
-                if other is None:
-                    self._asked.put(None)
-                    break
-                together[other.embedder, other.kind].append(other)
-            for asked in together.values():
-                self.texts += _embed(asked)
-                self.batches += 1
+        while together := self._next():
+            self._embed(together)
 
+    def _next(self) -> list[_Asked]:
+        """Wait for a request; return it with others of its model and kind. Empty when closed and nothing is left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._asked or self._closed)
+            if not self._asked:
+                return []
+            first = next((asked for asked in self._asked if asked.kind == "query"), self._asked[0])
+            alike = [asked for asked in self._asked if (asked.embedder, asked.kind) == (first.embedder, first.kind)]
+            ends = accumulate(len(asked.texts) for asked in alike)
+            together = [one for one, end in zip(alike, ends, strict=True) if one is first or end <= _MOST_TEXTS]
+            self._asked = [asked for asked in self._asked if asked not in together]
+            return together
 
-def _embed(together: Sequence[_Asked]) -> int:
-    """Embed the texts of several requests, of one model and kind, as one list; return how many it were."""
-    waiting = [asked for asked in together if asked.vectors.set_running_or_notify_cancel()]
-    texts = [text for asked in waiting for text in asked.texts]
-    try:
-        vectors = _vectors(together[0], texts)
-    except Exception as error:  # noqa: BLE001 - raised in the threads that wait for it
-        for asked in waiting:
-            asked.vectors.set_exception(error)
-        return 0
-    ends = np.cumsum([len(asked.texts) for asked in waiting])
-    for asked, part in zip(waiting, np.split(vectors, ends[:-1]) if waiting else [], strict=True):
-        asked.vectors.set_result(part)
-    return len(texts)
+    def _embed(self, together: Sequence[_Asked]) -> None:
+        """Embed the texts of several requests, of one model and kind, as one list."""
+        waiting = [asked for asked in together if asked.vectors.set_running_or_notify_cancel()]
+        texts = [text for asked in waiting for text in asked.texts]
+        if not texts:
+            return
+        try:
+            vectors = _vectors(together[0], texts)
+        except Exception as error:  # noqa: BLE001 - raised in the threads that wait for it
+            for asked in waiting:
+                asked.vectors.set_exception(error)
+            return
+        self.texts += len(texts)
+        self.batches += 1
+        ends = np.cumsum([len(asked.texts) for asked in waiting])
+        for asked, part in zip(waiting, np.split(vectors, ends[:-1]), strict=True):
+            asked.vectors.set_result(part)
 
 
 def _vectors(asked: _Asked, texts: Sequence[str]) -> Vectors:

@@ -238,7 +238,7 @@ def test_a_backfill_that_has_not_ended_holds_its_videos(database: Database, daem
 def test_what_a_backfill_has_requested_is_retried_before_the_backfill_ends(
     database: Database, daemon: Daemon, of_assets: bool
 ) -> None:
-    failed, to_come = keys = add(database, 2)
+    failed, _ = keys = add(database, 2)
     daemon.instance.add_dynamic_partitions("videos", keys)
     backfill = backfill_of(daemon, keys, of_assets=of_assets)
     daemon.instance.add_backfill(having_requested(daemon, backfill, failed))

@@ -44,7 +44,8 @@ def test_to_look_one_up_takes_a_turn_of_its_site(database: Database, page: Site)
     looked_up(database, page, ID)
     with database.connection() as connection:
         wait_s = sites.reserved(connection, host_of(page.url), per_minute=60)
-    assert wait_s and wait_s > 0
+    assert wait_s is not None
+    assert wait_s > 0
 
 
 def test_where_its_page_says_nothing_the_download_is_to_say_why(database: Database, site: Site) -> None:
