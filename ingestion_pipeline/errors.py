@@ -33,6 +33,10 @@ class ModelFault(EnvironmentFault):
     """A model is not there or cannot be loaded."""
 
 
+class GpuLost(ModelFault):
+    """The GPU failed in the midst of the work: this process cannot use it any more, a new one may."""
+
+
 class ModelUnknown(ModelFault):
     """The model server has another model, or cannot load this one."""
 

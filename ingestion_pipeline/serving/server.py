@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Timer
 
 import uvicorn
 
@@ -16,6 +18,8 @@ from .service import Service
 
 _Place = tuple[Path, int]
 """A socket's path, and the number of the file that lies there."""
+_LAST_CHUNKS_S = 10
+"""For which threads that nobody waits for may go on: one may be loading a model, which cannot be broken off."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -43,7 +47,18 @@ def serve(service: Service, listener: socket.socket, ready: Callable[[], None]) 
         asyncio.run(_serve(service, _Server(config), listener, ready, place))
     finally:
         _remove(place)
-        service.close()
+        with _no_longer_than(_LAST_CHUNKS_S):
+            service.close()
+
+
+@contextlib.contextmanager
+def _no_longer_than(seconds: float) -> Iterator[None]:
+    """End the process, whatever its threads do, where the block takes longer."""
+    end = Timer(seconds, os._exit, [1])
+    end.daemon = True
+    end.start()
+    yield
+    end.cancel()
 
 
 class _Server(uvicorn.Server):

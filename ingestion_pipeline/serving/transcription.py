@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from ingestion_pipeline.errors import IngestionError, ModelServerLeaves, Transient
+from ingestion_pipeline.errors import GpuLost, IngestionError, ModelServerLeaves, Transient
 from ingestion_pipeline.records import Segment, Transcript
 from ingestion_pipeline.speech.recogniser import progress_line
 from ingestion_pipeline.speech.scheduler import Cancelled, Job
@@ -127,6 +128,10 @@ class Transcription:
                     words=asked.words,
                 )
             tell(self._done(transcript))
+        except GpuLost as error:
+            # Nothing that this process does could succeed. Its clients ask the next one, as after any crash.
+            _LOG.critical("Video %s: %s The server ends.", asked.video, error)
+            os._exit(1)
         except IngestionError as error:
             tell(error)
         except Cancelled:

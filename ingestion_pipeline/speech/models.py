@@ -6,10 +6,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from ingestion_pipeline.demo import MODEL as DEMO_MODEL
-from ingestion_pipeline.errors import ModelFault
+from ingestion_pipeline.errors import GpuLost, ModelFault
 
 _NO_DRIVER = "Install NVIDIA's driver or a newer one, or set WHISPER_DEVICE=cpu."
 _CUDA = "Run `pip install nvidia-cublas-cu12`, or set WHISPER_DEVICE=cpu."
+_NEW_PROCESS = "Start again; if that does not help, see the messages of NVIDIA's driver (`dmesg | grep Xid`)."
+_LOST = ("CUDA failed", "cuBLAS failed", "cuDNN failed", "cudaError")
+"""What CTranslate2 says of CUDA; after an error other than of memory, every call of the process fails.
+
+https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html, "inconsistent state".
+"""
 FIRST_USE = (
     "Give WHISPER_MODEL a name that faster-whisper knows, or a folder; the first use of a name downloads it from "
     "huggingface.co."
@@ -76,3 +82,10 @@ def loading_fault(model: str, device: str, error: Exception) -> ModelFault:
     if any(name in str(error) for name in ("libcublas", "libcudnn", "CUDA")):
         return ModelFault(f"Whisper model {model} cannot run on {device}: {error}.", _CUDA)
     return ModelFault(f"Whisper model {model} cannot be loaded: {error}.", FIRST_USE)
+
+
+def working_fault(model: str, device: str, error: Exception) -> ModelFault:
+    """Return what to say about an error of CTranslate2 by a model that had loaded and worked."""
+    if "out of memory" not in str(error) and any(words in str(error) for words in _LOST):
+        return GpuLost(f"The GPU failed while {model} was at work: {error}.", _NEW_PROCESS)
+    return loading_fault(model, device, error)

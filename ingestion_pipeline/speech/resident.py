@@ -14,7 +14,7 @@ from .decoding import Decoding
 from .engine import Engine
 from .language import UNDETERMINED, spoken_language
 from .loading import load_model
-from .models import knows_only_english, loading_fault
+from .models import knows_only_english, working_fault
 from .recogniser import BEAM, WhisperConfig
 from .scheduler import Job
 from .waveform import Undecodable
@@ -43,7 +43,7 @@ class ResidentWhisper:
     ) -> Transcript:
         """Return the transcript of `video`; `began` is called when its turn has come, `said` for each segment.
 
-        Raises `ModelFault`, `Permanent` where audio or language are at fault, and `Cancelled`.
+        Raises `ModelFault`, among them `GpuLost`, `Permanent` where audio or language are at fault, and `Cancelled`.
         """
         self._check(video, language)
         model, engine = self._loaded()
@@ -59,7 +59,7 @@ class ResidentWhisper:
                 f"The audio of video {video} cannot be decoded: {error}.", f"Look at the file {path}."
             ) from error
         except (RuntimeError, MemoryError) as error:
-            raise loading_fault(self.config.model, self.config.device, error) from error
+            raise working_fault(self.config.model, self.config.device, error) from error
         return Transcript(
             language=spoken or UNDETERMINED,
             duration_s=found.duration_s,

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import stat
 import subprocess
@@ -16,7 +15,6 @@ import joblib
 import numpy as np
 import pytest
 
-from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.embedding.embedder import MINILM, InProcessEmbedder, weights_of
 from ingestion_pipeline.errors import (
     ModelFault,
@@ -29,24 +27,24 @@ from ingestion_pipeline.errors import (
 from ingestion_pipeline.records import Audio
 from ingestion_pipeline.serving.client import ModelServer, ServedEmbedder, ServedWhisper
 from ingestion_pipeline.serving.config import ServerConfig
-from ingestion_pipeline.serving.connection import Address
-from ingestion_pipeline.serving.startup import LocalServer
-from ingestion_pipeline.speech.recogniser import InProcessWhisper, Recognition
+from ingestion_pipeline.speech.recogniser import InProcessWhisper
 from ingestion_pipeline_tests.support.model_servers import (
     DEMO,
+    EPISODE,
     audio_of,
+    begun,
     loads,
+    long_audio,
     metric,
     model_server,
     pid_of,
     tcp_server,
+    transcribed,
     wait_until,
-    wait_until_gone,
 )
 from ingestion_pipeline_tests.support.recordings import episode, write_audio
 from ingestion_pipeline_tests.support.web import Site
 
-EPISODE = audio_of(EPISODES[0])
 CONFIG = ServerConfig(DEMO)
 
 
@@ -58,16 +56,7 @@ def server(tmp_path: Path) -> Iterator[ModelServer]:
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Audio:
-    """Give twelve minutes of speech, so that something can happen meanwhile."""
-    return audio_of(write_audio(tmp_path_factory.mktemp("long") / "long.wav", np.tile(episode(), 15)))
-
-
-def transcribed(server: ModelServer, audio: Audio = EPISODE, lines: list[str] | None = None) -> Recognition:
-    return ServedWhisper(server).transcribe("v1", audio, "en", (lines if lines is not None else []).append)
-
-
-def begun(address: Address) -> bool:
-    return metric(address, "chunks_total") > 0
+    return long_audio(tmp_path_factory.mktemp("long"))
 
 
 def test_a_served_transcript_is_that_of_the_engine_in_this_process(server: ModelServer) -> None:
@@ -146,97 +135,6 @@ def test_it_lives_in_a_session_of_its_own(server: ModelServer) -> None:
 def test_another_configuration_gets_another_server(server: ModelServer) -> None:
     with model_server(server.folder, replace(DEMO, parallel=2)) as other:
         assert pid_of(server.address()) != pid_of(other.address())
-
-
-def test_it_ends_when_nobody_asks_and_leaves_no_socket(tmp_path: Path) -> None:
-    with model_server(tmp_path, idle_s=0.5) as server:
-        address = server.address()
-        assert address.socket_path is not None
-        wait_until_gone(pid_of(address))
-        assert not address.socket_path.parent.exists()
-        assert transcribed(server).transcript.text
-
-
-def test_killed_in_the_middle_it_is_started_again_and_the_run_goes_on(server: ModelServer, long: Audio) -> None:
-    lines: list[str] = []
-    with ThreadPoolExecutor(1) as threads:
-        run = threads.submit(transcribed, server, long, lines)
-        wait_until(lambda: begun(server.address()))
-        os.kill(pid_of(server.address()), signal.SIGKILL)
-        transcript = run.result(120).transcript
-    assert transcript.duration_s == pytest.approx(long.duration_s, abs=0.1)
-    assert any("another one is asked" in line for line in lines)
-
-
-def test_an_audio_on_which_it_breaks_down_twice_fails_and_says_so(server: ModelServer, long: Audio) -> None:
-    with ThreadPoolExecutor(1) as threads:
-        run = threads.submit(transcribed, server, long)
-        for _ in range(2):
-            wait_until(lambda: LocalServer(server.config, server.folder).running() and begun(server.address()))
-            os.kill(pid_of(server.address()), signal.SIGKILL)
-        with pytest.raises(Permanent, match="broke down twice while it transcribed video v1"):
-            run.result(120)
-    assert transcribed(server).transcript.text
-
-
-def test_a_run_that_waits_does_not_answer_for_a_breakdown(server: ModelServer, long: Audio) -> None:
-    with ThreadPoolExecutor(2) as threads:
-        at_work = threads.submit(transcribed, server, long)
-        wait_until(lambda: begun(server.address()))
-        waits = threads.submit(transcribed, server)
-        wait_until(lambda: metric(server.address(), "videos_waiting") == 1)
-        os.kill(pid_of(server.address()), signal.SIGKILL)
-        assert at_work.result(120).transcript.segments
-        assert waits.result(120).transcript.text
-
-
-def test_at_sigterm_it_finishes_what_it_began_and_who_waits_gets_another(server: ModelServer, long: Audio) -> None:
-    with ThreadPoolExecutor(2) as threads:
-        first = server.address()
-        pid, lines = pid_of(first), list[str]()
-        at_work = threads.submit(transcribed, server, long, lines)
-        wait_until(lambda: begun(first))
-        waits = threads.submit(transcribed, server)
-        wait_until(lambda: metric(first, "videos_waiting") == 1)
-        os.kill(pid, signal.SIGTERM)
-        assert waits.result(120).transcript.text
-        assert at_work.result(120).transcript.duration_s == pytest.approx(long.duration_s, abs=0.1)
-        assert not any("another one is asked" in line for line in lines)
-    assert pid_of(server.address()) != pid
-    wait_until_gone(pid)
-
-
-def test_at_sigterm_what_takes_too_long_is_given_up(tmp_path: Path, long: Audio) -> None:
-    with tcp_server(last_s=1) as address, ThreadPoolExecutor(1) as threads:
-        at_work = threads.submit(transcribed, ModelServer(CONFIG, tmp_path, address.url), long)
-        wait_until(lambda: begun(address))
-        pid = pid_of(address)
-        os.kill(pid, signal.SIGTERM)
-        with pytest.raises(ModelServerFault, match="Nobody answers"):
-            at_work.result(60)
-        wait_until_gone(pid)
-
-
-@pytest.mark.parametrize("stream", ["false", "true"])
-def test_who_goes_away_cancels_the_work(server: ModelServer, long: Audio, stream: str) -> None:
-    address = server.address()
-    with started_client(address, long, stream) as client:
-        wait_until(lambda: begun(address))
-        client.kill()
-    wait_until(lambda: metric(address, "videos_active") == 0)
-    assert metric(address, "audio_seconds_total") == 0
-
-
-def started_client(address: Address, audio: Audio, stream: str) -> "subprocess.Popen[bytes]":
-    code = (
-        "import sys; from pathlib import Path; from ingestion_pipeline.serving.connection import Address;"
-        "from urllib.parse import urlencode;"
-        "form = {'model': 'demo-en', 'path': sys.argv[2], 'language': 'en', 'stream': sys.argv[3]};"
-        "sent = Address(sys.argv[1]).request('POST', '/v1/audio/transcriptions', urlencode(form).encode(),"
-        " {'Content-Type': 'application/x-www-form-urlencoded'});"
-        "sent.__enter__().read()"
-    )
-    return subprocess.Popen([sys.executable, "-c", code, address.url, str(audio.path), stream])
 
 
 def test_elsewhere_the_audio_is_sent_and_the_key_is_asked_for(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Model servers of the demonstration model, in processes of their own, ended with the test."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -11,15 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 from ingestion_pipeline.audio.files import describe
 from ingestion_pipeline.audio.probe import probe
+from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.records import Audio
-from ingestion_pipeline.serving.client import ModelServer
+from ingestion_pipeline.serving.client import ModelServer, ServedWhisper
 from ingestion_pipeline.serving.config import ServerConfig
 from ingestion_pipeline.serving.connection import Address
-from ingestion_pipeline.speech.recogniser import WhisperConfig
+from ingestion_pipeline.speech.recogniser import Recognition, WhisperConfig
+from ingestion_pipeline_tests.support.recordings import episode, write_audio
 
 DEMO = WhisperConfig("demo-en", "cpu", "int8", parallel=1, videos=1)
 
@@ -27,6 +29,14 @@ DEMO = WhisperConfig("demo-en", "cpu", "int8", parallel=1, videos=1)
 def audio_of(path: Path) -> Audio:
     """Return what a download would have noted of a file."""
     return describe(path, probe(path))
+
+
+EPISODE = audio_of(EPISODES[0])
+
+
+def long_audio(folder: Path) -> Audio:
+    """Return twelve minutes of speech, so that something can happen meanwhile."""
+    return audio_of(write_audio(folder / "long.wav", np.tile(episode(), 15)))
 
 
 @contextmanager
@@ -41,17 +51,37 @@ def model_server(folder: Path, whisper: WhisperConfig = DEMO, idle_s: float = 60
 
 @contextmanager
 def tcp_server(
-    *, key: str | None = None, upload_bytes: int = 10**9, queue: int = 8, last_s: int = 120
+    *,
+    key: str | None = None,
+    upload_bytes: int = 10**9,
+    queue: int = 8,
+    last_s: int = 120,
+    model: str = "demo-en",
+    lost_gpu: bool = False,
 ) -> Iterator[Address]:
-    """Give the address of a server on loopback."""
+    """Give the address of a server on loopback; one with a `lost_gpu` fails at the first chunk, as CTranslate2 does."""
     limits = json.dumps({"key": key, "upload_bytes": upload_bytes, "queue": queue, "last_s": last_s})
-    command = [sys.executable, __file__, limits]
+    command = [
+        sys.executable,
+        str(Path(__file__).with_name("tcp_model_server.py")),
+        limits,
+        model,
+        *(["lost"] if lost_gpu else []),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         try:
             yield Address(process.stdout.readline().strip(), key)
         finally:
             process.send_signal(signal.SIGTERM)
+
+
+def transcribed(server: ModelServer, audio: Audio = EPISODE, lines: list[str] | None = None) -> Recognition:
+    return ServedWhisper(server).transcribe("v1", audio, "en", (lines if lines is not None else []).append)
+
+
+def begun(address: Address) -> bool:
+    return metric(address, "chunks_total") > 0
 
 
 def pid_of(address: Address) -> int:
@@ -83,18 +113,3 @@ def wait_until(holds: Callable[[], bool], patience_s: float = 60) -> None:
 def wait_until_gone(pid: int) -> None:
     psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=60)
     assert not psutil.pid_exists(pid)
-
-
-def _serve(limits: str) -> None:
-    from ingestion_pipeline.serving.server import listening_at, serve
-    from ingestion_pipeline.serving.service import Limits, Service
-
-    listener = listening_at("127.0.0.1", 0, None)
-    host, port = listener.getsockname()
-    service = Service(ServerConfig(DEMO, 60), Limits(**json.loads(limits)))
-    serve(service, listener, lambda: print(f"http://{host}:{port}", flush=True))
-
-
-if __name__ == "__main__":
-    _serve(sys.argv[1])
-    os._exit(0)

@@ -1,0 +1,157 @@
+"""How a model server ends, and what becomes of those whom it serves: idle, killed, terminated, broken, given up."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingestion_pipeline.errors import ModelServerFault, Permanent
+from ingestion_pipeline.records import Audio
+from ingestion_pipeline.serving.client import ModelServer
+from ingestion_pipeline.serving.config import ServerConfig
+from ingestion_pipeline.serving.connection import Address
+from ingestion_pipeline.serving.startup import LocalServer
+from ingestion_pipeline_tests.support.model_servers import (
+    DEMO,
+    EPISODE,
+    begun,
+    long_audio,
+    metric,
+    model_server,
+    pid_of,
+    tcp_server,
+    transcribed,
+    wait_until,
+    wait_until_gone,
+)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ModelServer]:
+    with model_server(tmp_path / "model-server") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Audio:
+    return long_audio(tmp_path_factory.mktemp("long"))
+
+
+def test_it_ends_when_nobody_asks_and_leaves_no_socket(tmp_path: Path) -> None:
+    with model_server(tmp_path, idle_s=0.5) as server:
+        address = server.address()
+        assert address.socket_path is not None
+        wait_until_gone(pid_of(address))
+        assert not address.socket_path.parent.exists()
+        assert transcribed(server).transcript.text
+
+
+def test_killed_in_the_middle_it_is_started_again_and_the_run_goes_on(server: ModelServer, long: Audio) -> None:
+    lines: list[str] = []
+    with ThreadPoolExecutor(1) as threads:
+        run = threads.submit(transcribed, server, long, lines)
+        wait_until(lambda: begun(server.address()))
+        os.kill(pid_of(server.address()), signal.SIGKILL)
+        transcript = run.result(120).transcript
+    assert transcript.duration_s == pytest.approx(long.duration_s, abs=0.1)
+    assert any("another one is asked" in line for line in lines)
+
+
+def test_an_audio_on_which_it_breaks_down_twice_fails_and_says_so(server: ModelServer, long: Audio) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        run = threads.submit(transcribed, server, long)
+        for _ in range(2):
+            wait_until(lambda: LocalServer(server.config, server.folder).running() and begun(server.address()))
+            os.kill(pid_of(server.address()), signal.SIGKILL)
+        with pytest.raises(Permanent, match="broke down twice while it transcribed video v1"):
+            run.result(120)
+    assert transcribed(server).transcript.text
+
+
+def test_a_run_that_waits_does_not_answer_for_a_breakdown(server: ModelServer, long: Audio) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        at_work = threads.submit(transcribed, server, long)
+        wait_until(lambda: begun(server.address()))
+        waits = threads.submit(transcribed, server)
+        wait_until(lambda: metric(server.address(), "videos_waiting") == 1)
+        os.kill(pid_of(server.address()), signal.SIGKILL)
+        assert at_work.result(120).transcript.segments
+        assert waits.result(120).transcript.text
+
+
+def test_at_sigterm_it_finishes_what_it_began_and_who_waits_gets_another(server: ModelServer, long: Audio) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        first = server.address()
+        pid, lines = pid_of(first), list[str]()
+        at_work = threads.submit(transcribed, server, long, lines)
+        wait_until(lambda: begun(first))
+        waits = threads.submit(transcribed, server)
+        wait_until(lambda: metric(first, "videos_waiting") == 1)
+        os.kill(pid, signal.SIGTERM)
+        assert waits.result(120).transcript.text
+        assert at_work.result(120).transcript.duration_s == pytest.approx(long.duration_s, abs=0.1)
+        assert not any("another one is asked" in line for line in lines)
+    assert pid_of(server.address()) != pid
+    wait_until_gone(pid)
+
+
+def test_at_sigterm_what_takes_too_long_is_given_up(tmp_path: Path, long: Audio) -> None:
+    with tcp_server(last_s=1) as address, ThreadPoolExecutor(1) as threads:
+        at_work = threads.submit(transcribed, ModelServer(ServerConfig(DEMO), tmp_path, address.url), long)
+        wait_until(lambda: begun(address))
+        pid = pid_of(address)
+        os.kill(pid, signal.SIGTERM)
+        with pytest.raises(ModelServerFault, match="Nobody answers"):
+            at_work.result(60)
+        wait_until_gone(pid)
+
+
+def test_at_sigterm_it_does_not_wait_for_a_model_that_does_not_load(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.bin")  # nobody ever writes to it
+    config, lines = ServerConfig(replace(DEMO, model=str(tmp_path))), list[str]()
+    with tcp_server(last_s=1, model=str(tmp_path)) as address, ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(transcribed, ModelServer(config, tmp_path, address.url), EPISODE, lines)
+        pid = pid_of(address)
+        wait_until(lambda: any("the model loads" in line for line in lines))
+        os.kill(pid, signal.SIGTERM)
+        with pytest.raises(ModelServerFault, match="Nobody answers"):
+            asked.result(60)
+        wait_until_gone(pid)
+
+
+def test_a_server_whose_gpu_has_failed_makes_way_for_another(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with tcp_server(lost_gpu=True) as address:
+        pid = pid_of(address)
+        with pytest.raises(ModelServerFault, match="Nobody answers"):
+            transcribed(ModelServer(ServerConfig(DEMO), tmp_path, address.url), EPISODE, lines)
+        wait_until_gone(pid)
+    assert any("another one is asked" in line for line in lines)
+
+
+@pytest.mark.parametrize("stream", ["false", "true"])
+def test_who_goes_away_cancels_the_work(server: ModelServer, long: Audio, stream: str) -> None:
+    address = server.address()
+    with started_client(address, long, stream) as client:
+        wait_until(lambda: begun(address))
+        client.kill()
+    wait_until(lambda: metric(address, "videos_active") == 0)
+    assert metric(address, "audio_seconds_total") == 0
+
+
+def started_client(address: Address, audio: Audio, stream: str) -> "subprocess.Popen[bytes]":
+    code = (
+        "import sys; from pathlib import Path; from ingestion_pipeline.serving.connection import Address;"
+        "from urllib.parse import urlencode;"
+        "form = {'model': 'demo-en', 'path': sys.argv[2], 'language': 'en', 'stream': sys.argv[3]};"
+        "sent = Address(sys.argv[1]).request('POST', '/v1/audio/transcriptions', urlencode(form).encode(),"
+        " {'Content-Type': 'application/x-www-form-urlencoded'});"
+        "sent.__enter__().read()"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, address.url, str(audio.path), stream])
