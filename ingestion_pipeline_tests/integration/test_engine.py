@@ -9,6 +9,7 @@ import jiwer
 import numpy as np
 import pytest
 from faster_whisper import WhisperModel
+from threadpoolctl import threadpool_info
 
 from demo_model import measures
 from demo_model.figures import HELDOUT
@@ -17,7 +18,6 @@ from ingestion_pipeline.demo import EPISODES, MODEL
 from ingestion_pipeline.records import Segment
 from ingestion_pipeline.speech.decoding import Decoding
 from ingestion_pipeline.speech.engine import Engine, Recognised
-from ingestion_pipeline.speech.language import spoken_language
 from ingestion_pipeline.speech.scheduler import Cancelled, Job
 from ingestion_pipeline.speech.waveform import RATE, Undecodable
 from ingestion_pipeline_tests.support.recordings import Samples, episode, write_audio
@@ -241,32 +241,11 @@ def test_a_card_without_room_for_one_chunk_is_an_error(weak: tuple[WhisperModel,
         engine.transcribe(EPISODES[0], ENGLISH, lambda _: None)
 
 
-class Polyglot:
-    """demo-en with an opinion about languages: what it takes each place for, in turn."""
+def test_numeric_libraries_leave_the_cores_to_decoding(model: WhisperModel) -> None:
+    def threads() -> list[int]:
+        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
 
-    def __init__(self, whisper: object, opinions: list[list[tuple[str, float]]]) -> None:
-        self._whisper, self._opinions = whisper, iter(opinions)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._whisper, name)
-
-    def detect_language(self, _encoded: object) -> list[list[tuple[str, float]]]:
-        return [next(self._opinions)]
-
-
-def test_the_places_of_an_audio_vote_on_its_language(tmp_path: Path) -> None:
-    opinions = [[("<|en|>", 0.6), ("<|de|>", 0.4)], [("<|de|>", 0.9), ("<|en|>", 0.1)], [("<|en|>", 0.55)]]
-    model = WhisperModel(str(MODEL), device="cpu", compute_type="int8")
-    model.model = Polyglot(model.model, opinions)
-    long = np.concatenate([episode(number) for number in range(4)])
-    assert 180 * RATE <= len(long) < 240 * RATE, "three places, one for each minute"
-    assert spoken_language(model, write_audio(tmp_path / "long.flac", long, codec="flac")) == "de"
-
-
-def test_speech_is_looked_for_everywhere_before_it_is_said_that_there_is_none(tmp_path: Path) -> None:
-    model = WhisperModel(str(MODEL), device="cpu", compute_type="int8")
-    model.model = Polyglot(model.model, [[("<|fr|>", 1.0)]])
-    silence = np.zeros(120 * RATE, np.float32)
-    late = write_audio(tmp_path / "late.flac", np.concatenate([silence, episode()[: 9 * RATE]]), codec="flac")
-    assert spoken_language(model, late) == "fr"
-    assert spoken_language(model, write_audio(tmp_path / "none.flac", silence, codec="flac")) is None
+    before = threads()
+    with Engine(model, workers=1, videos=1):
+        assert set(threads()) == {1}
+    assert threads() == before

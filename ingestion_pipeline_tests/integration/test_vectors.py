@@ -1,10 +1,13 @@
-"""The length of vectors: cut by choice, and found wrong before anything is written."""
+"""Vectors as a model wants them: with its prompts, cut by choice; a wrong length is found before a write."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ingestion_pipeline import pipeline
-from ingestion_pipeline.embedding.embedder import MINILM, InProcessEmbedder, full_name
+from ingestion_pipeline.embedding.embedder import MINILM, InProcessEmbedder, full_name, weights_of
 from ingestion_pipeline.errors import ModelFault, Permanent
 from ingestion_pipeline.reembedding import reembed
 from ingestion_pipeline.store import embedding_models
@@ -28,6 +31,18 @@ def test_a_model_cut_to_fewer_dimensions_is_another_one() -> None:
     assert cut.documents(["honey"]).shape == (1, 128)
     with pytest.raises(ModelFault, match=r"gives 384 dimensions, 1000 are wanted\. Lower EMBEDDING_TRUNCATE_DIM"):
         InProcessEmbedder(full_name(MINILM, 1000)).query("honey")
+
+
+def test_a_model_gets_the_prompts_that_its_files_name(tmp_path: Path) -> None:
+    for file in Path(weights_of(MINILM)).iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    about = tmp_path / "config_sentence_transformers.json"
+    about.unlink()
+    about.write_text(json.dumps({"prompts": {"query": "Which is it? ", "document": "It is said: "}}))
+    prompted, plain = InProcessEmbedder(str(tmp_path)), InProcessEmbedder(MINILM)
+    assert np.allclose(prompted.query("honey"), plain.query("Which is it? honey"), atol=1e-5)
+    assert np.allclose(prompted.documents(["honey"]), plain.documents(["It is said: honey"]), atol=1e-5)
+    assert not np.allclose(prompted.query("honey"), plain.query("honey"), atol=1e-2)
 
 
 @pytest.mark.parametrize("length", [8, 32])
