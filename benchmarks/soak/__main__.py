@@ -96,7 +96,7 @@ def _until_settled(
     while time.monotonic() - began < patience_s:
         with database.connection() as connection:
             done = settled(connection)
-        if done == videos and not _open_runs(running):
+        if done == videos and not daemon_kills and not _open_runs(running):
             break
         now = time.monotonic()
         if daemon_kills and done >= daemon_kills[0]:
