@@ -32,7 +32,7 @@ def measure(config: WhisperConfig, files: Sequence[Path], patience_s: float) -> 
 
 def _measured(config: WhisperConfig, files: Sequence[Path]) -> dict[str, float]:
     """Load, warm up, and take the files as a backfill would: all of them wait at once."""
-    import psutil
+    import joblib
 
     from ingestion_pipeline.serving.telemetry import Telemetry
     from ingestion_pipeline.speech.resident import ResidentWhisper
@@ -50,7 +50,7 @@ def _measured(config: WhisperConfig, files: Sequence[Path]) -> dict[str, float]:
             audio_s += sum(threads.map(heard_s, files))
         took_s = monotonic() - began
     figures = telemetry.since(began)
-    busy = figures["cpu_mean_cores"] / (psutil.cpu_count() or 1)
+    busy = figures["cpu_mean_cores"] / joblib.cpu_count()
     memory = figures["memory_peak_mb"]
     if config.device == "cuda":
         busy, memory = figures.get("gpu_mean_sm_percent", 0.0) / 100, figures.get("gpu_peak_memory_mb", 0.0)
