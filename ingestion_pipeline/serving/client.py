@@ -22,7 +22,7 @@ from .startup import LocalServer
 from .wire import transcript_of
 
 _PATIENCE = 5
-"""Times that a server may be gone before it began anything: one that was idle ends while it is being asked."""
+"""Times in a row that a server may be gone before it said anything: one that was idle ends while it is being asked."""
 _TEXTS = 64
 """In one request: a large model on a small machine takes a second for each, and others wait meanwhile."""
 _BLOCK = 1 << 20
@@ -101,13 +101,14 @@ class ServedWhisper:
                 recognition = attempt.at(self.server.address(), self._config.model)
             except (Gone, ModelServerLeaves) as error:
                 crashes += attempt.began and isinstance(error, Gone)
-                gone += not attempt.began
+                # One that spoke to who waited broke down over another video.
+                gone = 0 if attempt.answered else gone + 1
                 log(f"the model server has gone ({error}); another one is asked")
                 continue
             transcript = replace(recognition.transcript, fingerprint=self.fingerprint(audio, language))
             return replace(recognition, transcript=transcript)
         if crashes < 2:
-            raise ModelServerFault(f"The model server went away {gone} times before it began.", "See its log.")
+            raise ModelServerFault(f"The model server went away {gone} times before it said anything.", "See its log.")
         raise Permanent(
             f"The model server broke down twice while it transcribed video {video}.",
             f"See its log in {self.server.folder}; the audio is {audio.path}.",
@@ -115,14 +116,14 @@ class ServedWhisper:
 
 
 class _Attempt:
-    """One request for a transcript; `began` tells afterwards whether the server was at work on it."""
+    """One request for a transcript; afterwards, whether the server `answered` at all, and `began` to work on it."""
 
     def __init__(
         self, video: str, audio: Audio, language: str | None, log: Callable[[str], None], *, suspect: bool
     ) -> None:
         self._video, self._audio, self._language, self._log = video, audio, language, log
         self._suspect = suspect
-        self.began = False
+        self.answered = self.began = False
 
     def at(self, address: Address, model: str) -> Recognition:
         fields = {
@@ -143,6 +144,7 @@ class _Attempt:
         raise Gone("its answer was not whole")
 
     def _take(self, event: dict[str, Any]) -> None:
+        self.answered = True
         if event["type"] == "transcript.began":
             self.began = True
             for warning in event["warnings"]:

@@ -1,5 +1,6 @@
 """How a model server ends, and what becomes of those whom it serves: idle, killed, terminated, broken, given up."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,10 +14,11 @@ import pytest
 
 from ingestion_pipeline.errors import ModelServerFault, Permanent
 from ingestion_pipeline.records import Audio
-from ingestion_pipeline.serving.client import ModelServer
-from ingestion_pipeline.serving.config import ServerConfig
+from ingestion_pipeline.serving.client import ModelServer, ServedWhisper
+from ingestion_pipeline.serving.config import ServerConfig, this_version
 from ingestion_pipeline.serving.connection import Address
 from ingestion_pipeline.serving.startup import LocalServer
+from ingestion_pipeline.serving.wire import error_form
 from ingestion_pipeline_tests.support.model_servers import (
     DEMO,
     EPISODE,
@@ -30,6 +32,7 @@ from ingestion_pipeline_tests.support.model_servers import (
     wait_until,
     wait_until_gone,
 )
+from ingestion_pipeline_tests.support.web import Site
 
 
 @pytest.fixture
@@ -83,6 +86,29 @@ def test_a_run_that_waits_does_not_answer_for_a_breakdown(server: ModelServer, l
         os.kill(pid_of(server.address()), signal.SIGKILL)
         assert at_work.result(120).transcript.segments
         assert waits.result(120).transcript.text
+
+
+def test_a_run_may_wait_while_others_break_one_server_after_the_other(tmp_path: Path, site: Site) -> None:
+    site.add("/healthz", json.dumps({"version": this_version()}), "application/json")
+    event = {"type": "transcript.progress", "message": "3 videos wait"}
+    site.add("/v1/audio/transcriptions", f"data: {json.dumps(event)}\n\n", "text/event-stream")
+    lines: list[str] = []
+
+    def log(line: str) -> None:
+        lines.append(line)
+        if sum("another one is asked" in line for line in lines) == 20:
+            event = error_form(Permanent("Now it is its turn."))
+            site.add("/v1/audio/transcriptions", f"data: {json.dumps(event)}\n\n", "text/event-stream")
+
+    with pytest.raises(Permanent, match="Now it is its turn"):
+        ServedWhisper(ModelServer(ServerConfig(DEMO), tmp_path, site.url)).transcribe("v1", EPISODE, "en", log)
+
+
+def test_a_server_that_goes_again_and_again_is_given_up(tmp_path: Path, site: Site) -> None:
+    site.add("/healthz", json.dumps({"version": this_version()}), "application/json")
+    site.add("/v1/audio/transcriptions", "", "text/event-stream")
+    with pytest.raises(ModelServerFault, match="went away 5 times before it said anything"):
+        transcribed(ModelServer(ServerConfig(DEMO), tmp_path, site.url))
 
 
 def test_at_sigterm_it_finishes_what_it_began_and_who_waits_gets_another(server: ModelServer, long: Audio) -> None:

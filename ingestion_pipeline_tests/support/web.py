@@ -66,6 +66,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer()
+
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
 
@@ -83,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "Content-Length" not in page.headers:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command == "GET":
+        if self.command != "HEAD":
             self.wfile.write(body)
 
     def _response(self, page: Page) -> tuple[int, bytes, dict[str, str]]:
