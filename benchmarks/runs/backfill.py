@@ -15,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 
+from ingestion_pipeline.cli.code_server import WORKSPACE, answers, code_server_at, code_server_command
 from ingestion_pipeline.cli.ingestion import list_sources
 from ingestion_pipeline.cli.session import Session, shipped
 from ingestion_pipeline.demo.podcast import podcast
@@ -72,14 +73,15 @@ def cost_of(job: Job) -> Cost:
         os.environ["PYTHONPATH"] = str(ROOT)
         address = stack.enter_context(_fixed_server(job.model, folder)) if _needs_fixed_server(job) else None
         session = Session(str(_env_file(folder, job, feed, address)))
-        workspace = shipped("workspace.yaml")
+        path: Path | None = stack.enter_context(code_server_at(folder))
+        workspace = shipped(WORKSPACE)
         if job.naive:
-            workspace = folder / "workspace.yaml"
+            workspace, path = folder / "workspace.yaml", None
             workspace.write_text(_NAIVE)
         with session.dagster() as instance, session.database() as database:
             list_sources(session)
             videos = list(instance.get_dynamic_partitions("videos"))
-            with session.model_server_ended(), _dagster(folder, workspace) as (ui, processes):
+            with session.model_server_ended(), _dagster(folder, workspace, path) as (ui, processes):
                 cost = _backfilled(ui, instance, processes, database, videos)
                 if job.naive:
                     return cost
@@ -153,29 +155,31 @@ def _fixed_server(model: str, folder: Path) -> Iterator[Address]:
 
 
 @contextmanager
-def _dagster(folder: Path, workspace: Path) -> Iterator[tuple[DagsterUI, list[psutil.Process]]]:
-    """Start webserver and daemon, and end them."""
+def _dagster(
+    folder: Path, workspace: Path, code_server: Path | None
+) -> Iterator[tuple[DagsterUI, list[psutil.Process]]]:
+    """Start a code server where there is to be one, then webserver and daemon; end them."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    commands = (
-        ["dagster_webserver", "-w", str(workspace), "-p", str(port)],
-        ["dagster._daemon", "run", "-w", str(workspace)],
-    )
-    with (folder / "dagster.log").open("w") as log:
-        started = [
-            subprocess.Popen([sys.executable, "-m", *command], cwd=folder, stdout=log, stderr=log)
-            for command in commands
-        ]
-        try:
-            ui = DagsterUI(f"http://127.0.0.1:{port}")
-            ui.wait_for(lambda: str(_open(port)), {"True"})
-            ui.wait_until_loaded()
-            yield ui, [psutil.Process(process.pid) for process in started]
-        finally:
-            for process in started:
-                process.terminate()
-            for process in started:
-                process.wait()
+    with (folder / "dagster.log").open("w") as log, ExitStack() as stack:
+
+        def start(*command: str) -> psutil.Process:
+            process = subprocess.Popen([sys.executable, "-m", *command], cwd=folder, stdout=log, stderr=log)
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+            return psutil.Process(process.pid)
+
+        started = []
+        if code_server:
+            started.append(start(*code_server_command(code_server)))
+            while not answers(code_server):
+                time.sleep(0.1)
+        started.append(start("dagster_webserver", "-w", str(workspace), "-p", str(port)))
+        started.append(start("dagster._daemon", "run", "-w", str(workspace)))
+        ui = DagsterUI(f"http://127.0.0.1:{port}")
+        ui.wait_for(lambda: str(_open(port)), {"True"})
+        ui.wait_until_loaded()
+        yield ui, started
 
 
 def _open(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""`ingest dev`: the Dagster UI with its daemon, and the embedded database while they run."""
+"""`ingest dev`: the Dagster UI with daemon and code server, and the embedded database while they run."""
 
 import os
 import signal
@@ -6,13 +6,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import click
 
 from ingestion_pipeline.errors import EnvironmentFault
 
+from .code_server import WORKSPACE, answers, code_server_at, code_server_command
 from .session import Session, shipped
 
 _PATIENCE_S = 30
@@ -30,17 +32,21 @@ def dev(session: Session, host: str, port: int) -> None:
     runs; the database last.
     """
     _check_free(host, port)
-    workspace = str(shipped("workspace.yaml"))
-    with _ended_by_signals(), session.dagster(), session.model_server_ended(), ExitStack() as processes:
-        started = [
-            processes.enter_context(_process("dagster_webserver", "-w", workspace, "-h", host, "-p", str(port))),
-            processes.enter_context(_process("dagster._daemon", "run", "-w", workspace)),
-        ]
-        _wait_until_open(host, port, started)
+    workspace, started = str(shipped(WORKSPACE)), dict[str, subprocess.Popen[bytes]]()
+    with _ended_by_signals(), session.dagster(), session.model_server_ended(), ExitStack() as stack:
+
+        def start(name: str, *command: str) -> None:
+            started[name] = stack.enter_context(_process(*command))
+
+        path = stack.enter_context(code_server_at(Path(os.environ["DAGSTER_HOME"])))
+        start("The code server", *code_server_command(path))
+        _wait_until(lambda: answers(path), started)
+        start("The webserver", "dagster_webserver", "-w", workspace, "-h", host, "-p", str(port))
+        start("The daemon", "dagster._daemon", "run", "-w", workspace)
+        _wait_until(lambda: _is_open(host, port), started)
         click.echo(f"Dagster UI: http://{host}:{port}  (Ctrl-C stops it)")
-        ended = _first_ended(started)
-        name = "The webserver" if ended is started[0] else "The daemon"
-        raise EnvironmentFault(f"{name} ended with status {ended.returncode}.", "See its messages above.")
+        name, status = _first_ended(started)
+        raise EnvironmentFault(f"{name} ended with status {status}.", "See its messages above.")
 
 
 @contextmanager
@@ -81,11 +87,11 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _first_ended(processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+def _first_ended(processes: dict[str, subprocess.Popen[bytes]]) -> tuple[str, int]:
     while True:
-        for process in processes:
-            if process.poll() is not None:
-                return process
+        for name, process in processes.items():
+            if (status := process.poll()) is not None:
+                return name, status
         time.sleep(0.5)
 
 
@@ -97,13 +103,17 @@ def _check_free(host: str, port: int) -> None:
         raise EnvironmentFault(f"Cannot listen on {host}:{port}: {error.strerror}.", "Give another --port.") from None
 
 
-def _wait_until_open(host: str, port: int, processes: list[subprocess.Popen[bytes]]) -> None:
-    while all(process.poll() is None for process in processes):
-        try:
-            with socket.create_connection((host, port), 1):
-                return
-        except OSError:
-            time.sleep(0.2)
+def _wait_until(ready: Callable[[], bool], processes: dict[str, subprocess.Popen[bytes]]) -> None:
+    while not ready() and all(process.poll() is None for process in processes.values()):
+        time.sleep(0.1)
+
+
+def _is_open(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), 1):
+            return True
+    except OSError:
+        return False
 
 
 COMMANDS = (dev,)
