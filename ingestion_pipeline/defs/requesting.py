@@ -39,7 +39,8 @@ def requested(
     held = runs.videos_awaiting_backfills(instance, repository) if candidates else set()
     busy = runs.videos_in_progress(instance) if candidates else set()
     held -= busy
-    free = [video for video in candidates if video.key not in busy | held]
+    taken = busy | held
+    free = [video for video in candidates if video.key not in taken]
     room = MOST_AT_ONCE - runs.requests_in_progress(instance, SENSORS) if free else 0
     pause_s = store.retry_after_s
     due = due_now(free, lambda keys: runs.past_runs(instance, keys), room=room, pause_s=pause_s, now=now)

@@ -22,7 +22,10 @@ from .startup import LocalServer
 from .wire import transcript_of
 
 _PATIENCE = 5
-"""Times in a row that a server may be gone before it said anything: one that was idle ends while it is being asked."""
+"""Times in a row that a server may be gone before it began: one that was idle ends while it is being asked.
+
+One that was at work on other videos does not count: it broke down over one of those.
+"""
 _TEXTS = 64
 """In one request: a large model on a small machine takes a second for each, and others wait meanwhile."""
 _BLOCK = 1 << 20
@@ -101,14 +104,13 @@ class ServedWhisper:
                 recognition = attempt.at(self.server.address(), self._config.model)
             except (Gone, ModelServerLeaves) as error:
                 crashes += attempt.began and isinstance(error, Gone)
-                # One that spoke to who waited broke down over another video.
-                gone = 0 if attempt.answered else gone + 1
+                gone = 0 if attempt.behind_others else gone + 1
                 log(f"the model server has gone ({error}); another one is asked")
                 continue
             transcript = replace(recognition.transcript, fingerprint=self.fingerprint(audio, language))
             return replace(recognition, transcript=transcript)
         if crashes < 2:
-            raise ModelServerFault(f"The model server went away {gone} times before it said anything.", "See its log.")
+            raise ModelServerFault(f"The model server went away {gone} times before it began.", "See its log.")
         raise Permanent(
             f"The model server broke down twice while it transcribed video {video}.",
             f"See its log in {self.server.folder}; the audio is {audio.path}.",
@@ -116,14 +118,14 @@ class ServedWhisper:
 
 
 class _Attempt:
-    """One request for a transcript; afterwards, whether the server `answered` at all, and `began` to work on it."""
+    """One request for a transcript; afterwards, whether the server `began` to work on it, or was on others."""
 
     def __init__(
         self, video: str, audio: Audio, language: str | None, log: Callable[[str], None], *, suspect: bool
     ) -> None:
         self._video, self._audio, self._language, self._log = video, audio, language, log
         self._suspect = suspect
-        self.answered = self.began = False
+        self.behind_others = self.began = False
 
     def at(self, address: Address, model: str) -> Recognition:
         fields = {
@@ -144,12 +146,12 @@ class _Attempt:
         raise Gone("its answer was not whole")
 
     def _take(self, event: dict[str, Any]) -> None:
-        self.answered = True
         if event["type"] == "transcript.began":
             self.began = True
             for warning in event["warnings"]:
                 self._log(f"model server: {warning}")
         elif event["type"] == "transcript.progress":
+            self.behind_others = event["figures"]["videos_active"] > 0
             self._log(event["message"])
 
     def _path(self, fields: dict[str, str]) -> tuple[bytes, dict[str, str]]:

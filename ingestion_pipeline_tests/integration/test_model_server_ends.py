@@ -90,7 +90,7 @@ def test_a_run_that_waits_does_not_answer_for_a_breakdown(server: ModelServer, l
 
 def test_a_run_may_wait_while_others_break_one_server_after_the_other(tmp_path: Path, site: Site) -> None:
     site.add("/healthz", json.dumps({"version": this_version()}), "application/json")
-    event = {"type": "transcript.progress", "message": "3 videos wait"}
+    event = {"type": "transcript.progress", "message": "3 videos wait", "figures": {"videos_active": 1}}
     site.add("/v1/audio/transcriptions", f"data: {json.dumps(event)}\n\n", "text/event-stream")
     lines: list[str] = []
 
@@ -107,7 +107,7 @@ def test_a_run_may_wait_while_others_break_one_server_after_the_other(tmp_path: 
 def test_a_server_that_goes_again_and_again_is_given_up(tmp_path: Path, site: Site) -> None:
     site.add("/healthz", json.dumps({"version": this_version()}), "application/json")
     site.add("/v1/audio/transcriptions", "", "text/event-stream")
-    with pytest.raises(ModelServerFault, match="went away 5 times before it said anything"):
+    with pytest.raises(ModelServerFault, match="went away 5 times before it began"):
         transcribed(ModelServer(ServerConfig(DEMO), tmp_path, site.url))
 
 
