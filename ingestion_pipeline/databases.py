@@ -4,7 +4,7 @@ import os
 
 from psycopg import conninfo
 
-from .settings import NO_MORE_SETTINGS, Settings
+from .settings import NO_MORE_SETTINGS, Settings, from_anywhere
 from .store.embedded import EmbeddedServer
 
 DATABASE = "ingestion"
@@ -38,6 +38,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
         NO_MORE_SETTINGS: os.devnull,
         "DATA_DIR": str(settings.data_dir.resolve()),
         "SOURCES_FILE": str(settings.sources_file.resolve()),
+        "WHISPER_MODEL": from_anywhere(settings.whisper_model),
+        "EMBEDDING_MODEL": from_anywhere(settings.embedding_model),
         "DATABASE_URL": database_url(settings),
         "DAGSTER_POSTGRES_URL": dagster_database_url(settings),
         "DAGSTER_HOME": str(settings.data_dir.resolve() / "dagster"),

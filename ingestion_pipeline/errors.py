@@ -33,7 +33,7 @@ class ModelFault(EnvironmentFault):
     """A model is not there or cannot be loaded."""
 
 
-class GpuLost(ModelFault):
+class GpuFault(ModelFault):
     """The GPU failed in the midst of the work: this process cannot use it any more, a new one may."""
 
 

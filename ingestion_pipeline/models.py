@@ -5,7 +5,7 @@ from pathlib import Path
 from .embedding.embedder import full_name
 from .serving.client import ModelServer, ServedEmbedder
 from .serving.config import ServerConfig
-from .settings import Settings
+from .settings import Settings, from_anywhere
 from .speech.recogniser import WhisperConfig
 
 
@@ -25,7 +25,7 @@ def chosen_device(settings: Settings) -> str:
 def whisper_config(settings: Settings) -> WhisperConfig:
     """Return the Whisper that is wanted."""
     return WhisperConfig(
-        _from_anywhere(settings.whisper_model),
+        from_anywhere(settings.whisper_model),
         chosen_device(settings),
         settings.whisper_compute,
         settings.whisper_parallel_models,
@@ -47,14 +47,9 @@ def model_server(settings: Settings) -> ModelServer:
 
 def embedding_name(settings: Settings) -> str:
     """Return the name by which the database knows the wanted embedding model."""
-    return full_name(_from_anywhere(settings.embedding_model), settings.embedding_truncate_dim)
+    return full_name(from_anywhere(settings.embedding_model), settings.embedding_truncate_dim)
 
 
 def embedder(settings: Settings) -> ServedEmbedder:
     """Return the embedder of the wanted model."""
     return ServedEmbedder(model_server(settings), embedding_name(settings))
-
-
-def _from_anywhere(model: str) -> str:
-    """Return a model's name, or the whole path of its folder, since the server works in another folder."""
-    return str(Path(model).resolve()) if Path(model).is_dir() else model

@@ -124,6 +124,7 @@ def transcribe(
                 return Transcribed(video, transcript, None, quality.of_transcript(transcript, language, limits))
         if audio is None or not audio.path.exists():
             raise Permanent(f"The audio of video {key} is not there.", "Materialize its raw_audio with force.")
+        database.close_idle()
         with database.recognising(workers) if workers else nullcontext():
             recognition = recogniser.transcribe(key, audio, language, log)
         with database.writing() as connection:

@@ -140,7 +140,7 @@ def _switched(
 
 
 def _embed(database: Database, embedder: Embedder, keys: list[str]) -> int:
-    """Embed what is lacking of some videos, in one request, and write each video in a transaction of its own."""
+    """Embed what is lacking of some videos together, and write each video in a transaction of its own."""
     with database.connection() as connection:
         texts = embeddings.texts_lacking(connection, model_named(connection, embedder.model), keys)
     vectors = embedder.documents([said.text for said in texts])

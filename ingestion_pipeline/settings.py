@@ -162,3 +162,8 @@ def load_settings(env_file: Path | None = None, **overrides: object) -> Settings
     except UnicodeDecodeError:
         raise BadSettings(f"{env_file} is not a text file in UTF-8.", "Copy .env.example over it.") from None
     return settings
+
+
+def from_anywhere(model: str) -> str:
+    """Return a model's name, or the whole path of its folder: Dagster and the model server work in other folders."""
+    return str(Path(model).resolve()) if Path(model).is_dir() else model

@@ -15,7 +15,7 @@ from pathlib import Path
 import dagster as dg
 import psutil
 
-from ingestion_pipeline.cli.code_server import WORKSPACE, answers, code_server_at, code_server_command
+from ingestion_pipeline.cli.code_server import WORKSPACE, answers, code_server_at, code_server_command, shut_down
 from ingestion_pipeline.cli.ingestion import list_sources
 from ingestion_pipeline.cli.session import Session, shipped
 from ingestion_pipeline.demo.podcast import podcast
@@ -105,7 +105,7 @@ def _backfilled(
         time.sleep(0.5)
     wall_s = time.monotonic() - began
     ui.wait_for(lambda: str(all(run["status"] == "SUCCESS" for run in ui.runs())), {"True"})
-    time.sleep(3)  # the code server collects its last processes
+    time.sleep(3)  # the daemon's warm process, or in the naive way the code server, collects its last runs
     runs_after, all_after = _cpu_s(processes)
     return Cost(wall_s, (runs_after - runs_before) / len(videos), (all_after - all_before) / len(videos))
 
@@ -172,7 +172,10 @@ def _dagster(
         started = []
         if code_server:
             started.append(start(*code_server_command(code_server)))
+            stack.callback(shut_down, code_server)
             while not answers(code_server):
+                if started[0].status() == psutil.STATUS_ZOMBIE:
+                    raise RuntimeError((folder / "dagster.log").read_text())
                 time.sleep(0.1)
         started.append(start("dagster_webserver", "-w", str(workspace), "-p", str(port)))
         started.append(start("dagster._daemon", "run", "-w", str(workspace)))

@@ -42,3 +42,12 @@ def answers(path: Path) -> bool:
     """Say whether a code server has loaded the definitions and listens."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
+
+
+def shut_down(path: Path) -> None:
+    """Ask a code server to end, since a signal alone leaves it waiting for that; nothing where it has ended."""
+    from dagster._core.errors import DagsterUserCodeUnreachableError
+    from dagster._grpc.client import DagsterGrpcClient
+
+    with suppress(DagsterUserCodeUnreachableError):
+        DagsterGrpcClient(socket=str(path)).shutdown_server()

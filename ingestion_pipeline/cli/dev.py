@@ -14,7 +14,7 @@ import click
 
 from ingestion_pipeline.errors import EnvironmentFault
 
-from .code_server import WORKSPACE, answers, code_server_at, code_server_command
+from .code_server import WORKSPACE, answers, code_server_at, code_server_command, shut_down
 from .session import Session, shipped
 
 _PATIENCE_S = 30
@@ -40,13 +40,13 @@ def dev(session: Session, host: str, port: int) -> None:
 
         path = stack.enter_context(code_server_at(Path(os.environ["DAGSTER_HOME"])))
         start("The code server", *code_server_command(path))
+        stack.callback(shut_down, path)
         _wait_until(lambda: answers(path), started)
         start("The webserver", "dagster_webserver", "-w", workspace, "-h", host, "-p", str(port))
         start("The daemon", "dagster._daemon", "run", "-w", workspace)
         _wait_until(lambda: _is_open(host, port), started)
         click.echo(f"Dagster UI: http://{host}:{port}  (Ctrl-C stops it)")
-        name, status = _first_ended(started)
-        raise EnvironmentFault(f"{name} ended with status {status}.", "See its messages above.")
+        _wait_until(lambda: False, started)
 
 
 @contextmanager
@@ -87,14 +87,6 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _first_ended(processes: dict[str, subprocess.Popen[bytes]]) -> tuple[str, int]:
-    while True:
-        for name, process in processes.items():
-            if (status := process.poll()) is not None:
-                return name, status
-        time.sleep(0.5)
-
-
 def _check_free(host: str, port: int) -> None:
     try:
         with socket.create_server((host, port)):
@@ -103,9 +95,13 @@ def _check_free(host: str, port: int) -> None:
         raise EnvironmentFault(f"Cannot listen on {host}:{port}: {error.strerror}.", "Give another --port.") from None
 
 
-def _wait_until(ready: Callable[[], bool], processes: dict[str, subprocess.Popen[bytes]]) -> None:
-    while not ready() and all(process.poll() is None for process in processes.values()):
-        time.sleep(0.1)
+def _wait_until(holds: Callable[[], bool], processes: dict[str, subprocess.Popen[bytes]]) -> None:
+    """Return when it holds; raise `EnvironmentFault` where a process ends before."""
+    while not holds():
+        for name, process in processes.items():
+            if (status := process.poll()) is not None:
+                raise EnvironmentFault(f"{name} ended with status {status}.", "See its messages above.")
+        time.sleep(0.2)
 
 
 def _is_open(host: str, port: int) -> bool:

@@ -15,7 +15,7 @@ from ingestion_pipeline.errors import ModelServerFault
 from .wire import error_of
 
 _SILENCE_S = 120.0
-"""A server that transcribes says something every ten seconds, to who waits every minute."""
+"""A server that transcribes says something every ten seconds, to who waits every half minute."""
 ANSWER_S = 1800.0
 """For an answer in one piece: passages of many runs may be embedded before ours, on a small machine."""
 

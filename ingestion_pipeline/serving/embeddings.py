@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ingestion_pipeline.errors import ModelFault, ModelUnknown, Permanent, Transient
+from ingestion_pipeline.speech.models import gpu_failed
 
 from .embedders import Kind, Vectors
-from .service import Service
+from .service import Service, end_at_once
 
 _LOG = logging.getLogger(__name__)
 MOST_TEXTS = 2048
@@ -30,6 +31,8 @@ async def embeddings(request: Request) -> Response:
         except ModelFault as fault:
             raise ModelUnknown(fault.what, fault.remedy) from fault
         except Exception as error:
+            if gpu_failed(error):
+                end_at_once(f"{model}: {error!r}")
             _LOG.exception("Model %s", model)
             raise Transient(
                 f"{model} failed on {len(texts)} texts: {error!r}.", "See the model server's log."

@@ -18,7 +18,7 @@ from .service import Service
 
 _Place = tuple[Path, int]
 """A socket's path, and the number of the file that lies there."""
-_LAST_CHUNKS_S = 10
+_LAST_THREADS_S = 10
 """For which threads that nobody waits for may go on: one may be loading a model, which cannot be broken off."""
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -47,7 +47,7 @@ def serve(service: Service, listener: socket.socket, ready: Callable[[], None]) 
         asyncio.run(_serve(service, _Server(config), listener, ready, place))
     finally:
         _remove(place)
-        with _no_longer_than(_LAST_CHUNKS_S):
+        with _no_longer_than(_LAST_THREADS_S):
             service.close()
 
 
@@ -57,8 +57,10 @@ def _no_longer_than(seconds: float) -> Iterator[None]:
     end = Timer(seconds, os._exit, [1])
     end.daemon = True
     end.start()
-    yield
-    end.cancel()
+    try:
+        yield
+    finally:
+        end.cancel()
 
 
 class _Server(uvicorn.Server):

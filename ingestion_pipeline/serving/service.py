@@ -1,11 +1,13 @@
 """What a model server holds: the models, what is looked at, and who is being served."""
 
 import logging
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import NoReturn
 
 from ingestion_pipeline.embedding.embedder import loaded_models
 from ingestion_pipeline.errors import ModelServerLeaves, QueueFull
@@ -17,6 +19,7 @@ from .config import ServerConfig
 from .embedders import Embedders
 from .telemetry import Telemetry
 
+_LOG = logging.getLogger(__name__)
 _QUEUE = 256
 """Transcriptions at once, those that wait included; twice the most that IO_WORKERS allows."""
 
@@ -106,6 +109,12 @@ class Service:
         self.whisper.close()
         self.embedders.close()
         self.telemetry.close()
+
+
+def end_at_once(reason: str) -> NoReturn:
+    """End a process whose GPU has failed: nothing that it does could succeed. Its clients ask the next one."""
+    _LOG.critical("%s The server ends.", reason)
+    os._exit(1)
 
 
 class _Warnings(logging.Handler):

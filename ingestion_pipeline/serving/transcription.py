@@ -2,21 +2,20 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from ingestion_pipeline.errors import GpuLost, IngestionError, ModelServerLeaves, Transient
+from ingestion_pipeline.errors import GpuFault, IngestionError, ModelServerLeaves, Transient
 from ingestion_pipeline.records import Segment, Transcript
 from ingestion_pipeline.speech.recogniser import progress_line
 from ingestion_pipeline.speech.scheduler import Cancelled, Job
 
-from .service import Service
+from .service import Service, end_at_once
 
 REPORT_EVERY_S = 10.0
-WAITING_EVERY_S = 60.0
+WAITING_EVERY_S = 30.0
 """Between two lines of a run that waits, after the first: many do, and each line is a row in Dagster's database."""
 _LOG = logging.getLogger(__name__)
 
@@ -128,10 +127,8 @@ class Transcription:
                     words=asked.words,
                 )
             tell(self._done(transcript))
-        except GpuLost as error:
-            # Nothing that this process does could succeed. Its clients ask the next one, as after any crash.
-            _LOG.critical("Video %s: %s The server ends.", asked.video, error)
-            os._exit(1)
+        except GpuFault as error:
+            end_at_once(f"Video {asked.video}: {error}")
         except IngestionError as error:
             tell(error)
         except Cancelled:

@@ -23,6 +23,7 @@ from ingestion_pipeline.records import Segment
 from .chunks import Chunk, chunks_of
 from .decoder import Decoder, Heard, mel_of
 from .decoding import Decoding
+from .models import out_of_memory
 from .scheduler import Counters, Job, Scheduler, Work
 from .sentences import segments_of
 from .voice import speech_in
@@ -177,7 +178,7 @@ class Engine:
             if len(batch) == 1:
                 batch[0].job.heard.put((batch[0].number, error))
                 return
-            if "out of memory" in str(error):
+            if out_of_memory(error):
                 self._scheduler.halve(len(batch))
                 _LOG.warning("GPU out of memory with %d chunks at once; going on with half of them.", len(batch))
             middle = len(batch) // 2

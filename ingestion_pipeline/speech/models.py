@@ -6,13 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from ingestion_pipeline.demo import MODEL as DEMO_MODEL
-from ingestion_pipeline.errors import GpuLost, ModelFault
+from ingestion_pipeline.errors import GpuFault, ModelFault
 
 _NO_DRIVER = "Install NVIDIA's driver or a newer one, or set WHISPER_DEVICE=cpu."
 _CUDA = "Run `pip install nvidia-cublas-cu12`, or set WHISPER_DEVICE=cpu."
 _NEW_PROCESS = "Start again; if that does not help, see the messages of NVIDIA's driver (`dmesg | grep Xid`)."
-_LOST = ("CUDA failed", "cuBLAS failed", "cuDNN failed", "cudaError")
-"""What CTranslate2 says of CUDA; after an error other than of memory, every call of the process fails.
+_LOST = ("CUDA failed", "cuBLAS failed", "cuDNN failed", "cudaError", "CUDA error")
+"""What CTranslate2 and, last, PyTorch say of CUDA; after an error other than of memory, every call of it fails.
 
 https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html, "inconsistent state".
 """
@@ -69,9 +69,19 @@ def check_cuda() -> None:
         raise ModelFault(f"CUDA is not complete: {error}.", _CUDA) from error
 
 
+def out_of_memory(error: Exception) -> bool:
+    """Tell by the words of CTranslate2 for CUDA and cuBLAS."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in ("out of memory", "ALLOC_FAILED"))
+
+
+def gpu_failed(error: Exception) -> bool:
+    """Tell whether this process cannot use the GPU any more."""
+    return not out_of_memory(error) and any(words in str(error) for words in _LOST)
+
+
 def loading_fault(model: str, device: str, error: Exception) -> ModelFault:
     """Return what to say about an error of CTranslate2 or of the download."""
-    if "out of memory" in str(error) or isinstance(error, MemoryError):
+    if out_of_memory(error):
         whose = "the GPU" if device == "cuda" else "this machine"
         return ModelFault(
             f"Whisper model {model} does not fit into the memory of {whose}: {error}.",
@@ -86,6 +96,6 @@ def loading_fault(model: str, device: str, error: Exception) -> ModelFault:
 
 def working_fault(model: str, device: str, error: Exception) -> ModelFault:
     """Return what to say about an error of CTranslate2 by a model that had loaded and worked."""
-    if "out of memory" not in str(error) and any(words in str(error) for words in _LOST):
-        return GpuLost(f"The GPU failed while {model} was at work: {error}.", _NEW_PROCESS)
+    if gpu_failed(error):
+        return GpuFault(f"The GPU failed while {model} was at work: {error}.", _NEW_PROCESS)
     return loading_fault(model, device, error)

@@ -43,7 +43,7 @@ class ResidentWhisper:
     ) -> Transcript:
         """Return the transcript of `video`; `began` is called when its turn has come, `said` for each segment.
 
-        Raises `ModelFault`, among them `GpuLost`, `Permanent` where audio or language are at fault, and `Cancelled`.
+        Raises `ModelFault`, among them `GpuFault`, `Permanent` where audio or language are at fault, and `Cancelled`.
         """
         self._check(video, language)
         model, engine = self._loaded()

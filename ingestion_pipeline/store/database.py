@@ -61,6 +61,12 @@ class Database:
             for connection, _ in idle:
                 connection.close()
 
+    def close_idle(self) -> None:
+        """Close the connections that are kept, before a long wait: the server has only so many."""
+        with suppress(IndexError):
+            while self._idle:
+                self._idle.pop()[0].close()
+
     @contextmanager
     def writing(self, held: Connection | None = None) -> Iterator[Connection]:
         """Give a connection, that of `only_run_of` or a new one, in a transaction with one of the writer slots.

@@ -57,6 +57,7 @@ def take_turn(database: Database, host: str, per_minute: float, log: Callable[[s
     if wait_s <= 0:
         return None
     log(f"{host}: its turn comes in {wait_s:.0f} s")
+    database.close_idle()
     time.sleep(wait_s)
     with database.connection(autocommit=True) as connection:
         return blocked(connection, host)

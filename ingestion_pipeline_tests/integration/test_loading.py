@@ -10,7 +10,7 @@ import pytest
 from ingestion_pipeline.demo import MODEL
 from ingestion_pipeline.errors import ModelFault
 from ingestion_pipeline.speech.loading import load_model
-from ingestion_pipeline.speech.models import identity_of, loading_fault
+from ingestion_pipeline.speech.models import gpu_failed, identity_of, loading_fault, out_of_memory
 
 without_gpu = pytest.mark.skipif(ctranslate2.get_cuda_device_count() > 0, reason="there is a GPU")
 
@@ -52,6 +52,23 @@ def test_a_missing_cuda_library_is_named_with_its_package() -> None:
     assert str(fault).startswith(
         f"Whisper model small cannot run on cuda: {said}. Run `pip install nvidia-cublas-cu12`"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "memory", "lost"),
+    [
+        ("CUDA failed with error out of memory", True, False),
+        ("cuBLAS failed with status CUBLAS_STATUS_ALLOC_FAILED", True, False),
+        ("CUDA out of memory. Tried to allocate 2.00 GiB", True, False),
+        ("CUDA failed with error an illegal memory access was encountered", False, True),
+        ("cuBLAS failed with status CUBLAS_STATUS_EXECUTION_FAILED", False, True),
+        ("CUDA error: unspecified launch failure", False, True),
+        ("Library libcublas.so.12 is not found or cannot be loaded", False, False),
+    ],
+)
+def test_a_gpu_that_is_full_is_told_from_one_that_has_failed(said: str, *, memory: bool, lost: bool) -> None:
+    error = RuntimeError(said)
+    assert (out_of_memory(error), gpu_failed(error)) == (memory, lost)
 
 
 def test_other_weights_in_the_same_folder_are_another_model(tmp_path: Path) -> None:

@@ -34,6 +34,14 @@ def test_who_asks_next_gets_the_same_in_another_thread_and_mode_as_well(database
             assert backend(database) != first
 
 
+def test_before_a_long_wait_they_can_be_closed(database: Database) -> None:
+    with database.reusing():
+        first = backend(database)
+        database.close_idle()
+        assert backend(database) != first
+    database.close_idle()
+
+
 def test_what_was_written_is_committed_and_what_failed_is_not(database: Database) -> None:
     with database.reusing():
         with database.connection() as connection:

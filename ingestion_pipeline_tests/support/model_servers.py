@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import psutil
 
 from ingestion_pipeline.audio.files import describe
@@ -21,7 +20,6 @@ from ingestion_pipeline.serving.client import ModelServer, ServedWhisper
 from ingestion_pipeline.serving.config import ServerConfig
 from ingestion_pipeline.serving.connection import Address
 from ingestion_pipeline.speech.recogniser import Recognition, WhisperConfig
-from ingestion_pipeline_tests.support.recordings import episode, write_audio
 
 DEMO = WhisperConfig("demo-en", "cpu", "int8", parallel=1, videos=1)
 
@@ -32,11 +30,6 @@ def audio_of(path: Path) -> Audio:
 
 
 EPISODE = audio_of(EPISODES[0])
-
-
-def long_audio(folder: Path) -> Audio:
-    """Return twelve minutes of speech, so that something can happen meanwhile."""
-    return audio_of(write_audio(folder / "long.wav", np.tile(episode(), 15)))
 
 
 @contextmanager

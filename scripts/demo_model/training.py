@@ -229,9 +229,9 @@ def _rate(step: int, stages: list[Stage]) -> float:
     step -= before
     for stage in (stage for stage in stages if stage.seconds == longest):
         if step < stage.steps:
-            return 0.01 + (RESTART - 0.01) * _cosine(step / stage.steps)
+            break
         step -= stage.steps
-    return 0.01
+    return 0.01 + (RESTART - 0.01) * _cosine(step / stage.steps)
 
 
 def _cosine(share: float) -> float:

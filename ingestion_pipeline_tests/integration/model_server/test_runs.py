@@ -6,7 +6,6 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +33,6 @@ from ingestion_pipeline_tests.support.model_servers import (
     audio_of,
     begun,
     loads,
-    long_audio,
     metric,
     model_server,
     pid_of,
@@ -46,17 +44,6 @@ from ingestion_pipeline_tests.support.recordings import episode, write_audio
 from ingestion_pipeline_tests.support.web import Site
 
 CONFIG = ServerConfig(DEMO)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ModelServer]:
-    with model_server(tmp_path / "model-server") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def long(tmp_path_factory: pytest.TempPathFactory) -> Audio:
-    return long_audio(tmp_path_factory.mktemp("long"))
 
 
 def test_a_served_transcript_is_that_of_the_engine_in_this_process(server: ModelServer) -> None:

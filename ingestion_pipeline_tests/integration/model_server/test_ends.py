@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,6 @@ from ingestion_pipeline_tests.support.model_servers import (
     DEMO,
     EPISODE,
     begun,
-    long_audio,
     metric,
     model_server,
     pid_of,
@@ -33,17 +31,6 @@ from ingestion_pipeline_tests.support.model_servers import (
     wait_until_gone,
 )
 from ingestion_pipeline_tests.support.web import Site
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ModelServer]:
-    with model_server(tmp_path / "model-server") as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def long(tmp_path_factory: pytest.TempPathFactory) -> Audio:
-    return long_audio(tmp_path_factory.mktemp("long"))
 
 
 def test_it_ends_when_nobody_asks_and_leaves_no_socket(tmp_path: Path) -> None:
