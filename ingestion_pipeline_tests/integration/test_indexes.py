@@ -1,8 +1,12 @@
 """The index of an embedding model: built once and only where it is worth it, measured, dropped."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from psycopg import Connection
+from psycopg.sql import SQL, Identifier
 
 from ingestion_pipeline.store import indexes
 from ingestion_pipeline.store.database import Database
@@ -48,6 +52,35 @@ def test_an_index_is_built_once_for_each_model(database: Database) -> None:
     assert names(database) == ["embeddings_hnsw_2"]
     with database.connection() as connection:
         assert indexes.index_of(connection, first) == indexes.Index(300, None, None)
+
+
+class Noticing(Database):
+    """Keeps what the server remarks."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.notices: list[str] = []
+
+    @contextmanager
+    def connection(self, *, autocommit: bool = False) -> Iterator[Connection]:
+        with super().connection(autocommit=autocommit) as connection:
+            connection.add_notice_handler(lambda notice: self.notices.append(notice.message_primary or ""))
+            yield connection
+
+
+def test_the_graph_fits_into_memory_while_it_is_built_whatever_the_server_allows(database: Database) -> None:
+    model = have_passages(database, "m", videos=50, dimensions=256)
+    with database.connection(autocommit=True) as connection:
+        connection.execute(
+            SQL("alter database {} set maintenance_work_mem = '1MB'").format(Identifier(connection.info.dbname))
+        )
+    noticing = Noticing(database.url)
+    assert indexes.have_index(noticing, model, print, exact_under=1).size
+    assert not any("no longer fits" in notice for notice in noticing.notices)
+    indexes.drop_index(database, model)
+    with noticing.connection(autocommit=True) as connection:
+        connection.execute("create index on embeddings using hnsw ((embedding::halfvec(256)) halfvec_cosine_ops)")
+    assert any("no longer fits" in notice for notice in noticing.notices), "without the memory it does not"
 
 
 def test_what_a_broken_build_left_is_dropped_first(database: Database) -> None:
