@@ -131,6 +131,11 @@ def loaded_models() -> Mapping[str, int]:
     return dict(_LOADS)
 
 
+def import_libraries() -> None:
+    """Import what the first model needs: it takes seconds, during which other threads hardly get their turn."""
+    import sentence_transformers  # noqa: F401
+
+
 def check_present(model: str) -> None:
     """Raise `ModelFault` where the files of a model are not on this machine; nothing is downloaded."""
     if Path(weights_of(model)).is_dir():

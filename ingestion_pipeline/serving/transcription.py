@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from ingestion_pipeline.embedding.embedder import import_libraries
 from ingestion_pipeline.errors import GpuFault, IngestionError, ModelServerLeaves, Transient
 from ingestion_pipeline.records import Segment, Transcript
 from ingestion_pipeline.speech.recogniser import progress_line
@@ -117,6 +118,7 @@ class Transcription:
 
         try:
             with self._service.may_wait(self._job):
+                import_libraries()  # before the first video begins: beside it, the decode workers would wait
                 transcript = self._service.whisper.transcribe(
                     asked.video,
                     asked.path,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 
 import joblib
 import numpy as np
@@ -9,7 +10,7 @@ from faster_whisper import WhisperModel
 
 from .decoder import Decoder, mel_of
 from .decoding import Decoding
-from .models import loading_fault, model_path
+from .models import load_cublas, loading_fault, model_path
 from .waveform import RATE
 
 _NEXT_BEST = {"cuda": ("float16", "int8", "float32"), "cpu": ("int8", "float32")}
@@ -25,6 +26,9 @@ def load_model(model: str, device: str, compute: str, workers: int) -> WhisperMo
     Where `compute` does not work on the device, the next best does, and a warning says so.
     """
     threads, first = _threads(device, workers), None
+    if device == "cuda":
+        with suppress(OSError):  # CTranslate2 says itself what is missing, first of all a driver
+            load_cublas()
     for wanted in _compute_types(device, compute):
         try:
             loaded = WhisperModel(

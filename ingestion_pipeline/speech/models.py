@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from ingestion_pipeline.demo import MODEL as DEMO_MODEL
@@ -10,6 +11,8 @@ from ingestion_pipeline.errors import GpuFault, ModelFault
 
 _NO_DRIVER = "Install NVIDIA's driver or a newer one, or set WHISPER_DEVICE=cpu."
 _CUDA = "Run `pip install nvidia-cublas-cu12`, or set WHISPER_DEVICE=cpu."
+_CUBLAS = ("libcublasLt.so.12", "libcublas.so.12")
+"""The second needs the first."""
 _NEW_PROCESS = "Start again; if that does not help, see the messages of NVIDIA's driver (`dmesg | grep Xid`)."
 _LOST = ("CUDA failed", "cuBLAS failed", "cuDNN failed", "cudaError", "CUDA error")
 """What CTranslate2 and, last, PyTorch say of CUDA; after an error other than of memory, every call of it fails.
@@ -64,9 +67,27 @@ def check_present(model: str) -> None:
 def check_cuda() -> None:
     """Raise `ModelFault` where the CUDA library that CTranslate2 needs does not load."""
     try:
-        ctypes.CDLL("libcublas.so.12")
+        load_cublas()
     except OSError as error:
         raise ModelFault(f"CUDA is not complete: {error}.", _CUDA) from error
+
+
+def load_cublas() -> None:
+    """Load cuBLAS, which CTranslate2 then finds by its name; raise `OSError` where it is not to be had.
+
+    The package nvidia-cublas-cu12 has it where the system's loader does not look.
+    """
+    try:
+        ctypes.CDLL(_CUBLAS[-1])
+    except OSError:
+        try:
+            folder = Path(str(distribution("nvidia-cublas-cu12").locate_file("nvidia/cublas/lib")))
+        except PackageNotFoundError:
+            folder = None
+        if folder is None:
+            raise
+        for library in _CUBLAS:
+            ctypes.CDLL(str(folder / library))
 
 
 def out_of_memory(error: Exception) -> bool:

@@ -1,11 +1,16 @@
 """Loading a model: what serves where a compute type does not, what is warned of, and what is said where none loads."""
 
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import ctranslate2
 import joblib
 import pytest
+from psutil import _psutil_linux
 
 from ingestion_pipeline.demo import MODEL
 from ingestion_pipeline.errors import ModelFault
@@ -52,6 +57,22 @@ def test_a_missing_cuda_library_is_named_with_its_package() -> None:
     assert str(fault).startswith(
         f"Whisper model small cannot run on cuda: {said}. Run `pip install nvidia-cublas-cu12`"
     )
+
+
+@without_gpu
+def test_cuda_is_complete_with_the_package_that_is_named(tmp_path: Path) -> None:
+    """Any library will do for cuBLAS, and a folder on the path for the package, which has 580 MB."""
+    libraries, about = tmp_path / "nvidia/cublas/lib", tmp_path / "nvidia_cublas_cu12-12.9.dist-info"
+    libraries.mkdir(parents=True)
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: nvidia-cublas-cu12\nVersion: 12.9\n")
+    check = [sys.executable, "-c", "from ingestion_pipeline.speech.models import check_cuda; check_cuda()"]
+    found = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    broken = subprocess.run(check, env=found, capture_output=True, text=True, check=False)
+    assert re.search(r"ModelFault: CUDA is not complete: .*libcublasLt.so.12.*", broken.stderr)
+    for name in ("libcublasLt.so.12", "libcublas.so.12"):
+        (libraries / name).symlink_to(_psutil_linux.__file__)
+    subprocess.run(check, env=found, check=True)
 
 
 @pytest.mark.parametrize(

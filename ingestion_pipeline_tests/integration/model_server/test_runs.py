@@ -64,6 +64,12 @@ def test_served_vectors_are_those_of_the_library_in_this_process(server: ModelSe
     assert metric(server.address(), "embedding_batches_total") > 1
 
 
+def test_what_takes_long_to_import_is_there_before_the_first_video_is_decoded(server: ModelServer) -> None:
+    transcribed(server)
+    assert "libtorch" in Path(f"/proc/{pid_of(server.address())}/maps").read_text()
+    assert set(loads(server.address())) == {"demo-en"}, "the embedding model loads when first asked for"
+
+
 def test_two_embedding_models_serve_at_once_and_every_run_gets_its_own_vectors(server: ModelServer) -> None:
     folder, here = str(weights_of(MINILM)), InProcessEmbedder(MINILM)
     asked = [(model, [f"bees {number}", f"hive {number}"]) for number in range(6) for model in (MINILM, folder)]
