@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 RATE = 16_000
 """Hz; what Whisper and Silero VAD were trained on."""
+_GAP_S = 0.5
+"""Less is how containers round and encoders begin, and shifts no moment by more than its sentence."""
+_LONGEST_GAP_S = 600.0
+"""More is another clock, as where two recordings were joined, and so is a step back."""
 
 
 class Undecodable(ValueError):
@@ -21,8 +25,8 @@ class Undecodable(ValueError):
 def windows_of(path: Path, seconds: float, start_s: float = 0.0) -> Iterator[Samples]:
     """Yield the first audio track from `start_s` on, `seconds` at a time, the last window shorter.
 
-    What is damaged is left out. Raises `Undecodable` where nothing can be decoded, `OSError` where the file cannot be
-    read.
+    What is damaged or missing is silence, as long as the timestamps say. Raises `Undecodable` where nothing can be
+    decoded, `OSError` where the file cannot be read.
     """
     with _opened(path) as container:
         yield from _windows(_resampled(_frames(container, start_s)), round(seconds * RATE))
@@ -75,8 +79,9 @@ def _packets(container: av.container.InputContainer, stream: av.AudioStream) -> 
 
 def _resampled(frames: Iterable[av.AudioFrame]) -> Iterator[Samples]:
     """Yield the samples of all frames; a format that changes on the way gets a new resampler."""
-    resampler, shape = None, None
+    resampler, shape, clock = None, None, _Clock()
     for frame in frames:
+        yield from _silence(clock.missing_before(frame))
         found = (frame.format.name, frame.layout.name, frame.sample_rate)
         if resampler is None or found != shape:
             yield from _samples(resampler, None)
@@ -84,6 +89,31 @@ def _resampled(frames: Iterable[av.AudioFrame]) -> Iterator[Samples]:
         frame.pts = None
         yield from _samples(resampler, frame)
     yield from _samples(resampler, None)
+
+
+class _Clock:
+    """Compares timestamps with what was heard: a moment keeps its time where packets before it are missing."""
+
+    def __init__(self) -> None:
+        self._expected_s: float | None = None
+
+    def missing_before(self, frame: av.AudioFrame) -> float:
+        """Return how much (s) is missing before a frame."""
+        expected_s = frame.time if self._expected_s is None else self._expected_s
+        at_s = expected_s if frame.time is None else frame.time
+        if at_s is None or expected_s is None:
+            return 0.0
+        missing_s = at_s - expected_s
+        keeps_time = abs(missing_s) < _GAP_S
+        self._expected_s = (expected_s if keeps_time else at_s) + frame.samples / frame.sample_rate
+        return missing_s if _GAP_S <= missing_s <= _LONGEST_GAP_S else 0.0
+
+
+def _silence(seconds: float) -> Iterator[Samples]:
+    left = round(seconds * RATE)
+    while left > 0:
+        yield np.zeros(min(left, RATE), np.float32)
+        left -= RATE
 
 
 def _samples(resampler: AudioResampler | None, frame: av.AudioFrame | None) -> Iterator[Samples]:

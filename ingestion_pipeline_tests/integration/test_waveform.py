@@ -51,11 +51,13 @@ def test_rates_and_channels_become_16_khz_mono(tmp_path: Path, name: str, codec:
     assert max(likeness(read_back[shift:], sound) for shift in (0, 1024, 341)) > 0.9
 
 
-def test_a_rate_that_changes_in_the_middle_is_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rates", [(48_000, 16_000), (16_000, 48_000)])
+def test_a_rate_that_changes_in_the_middle_is_followed(tmp_path: Path, rates: tuple[int, int]) -> None:
     sound = episode()[: 6 * RATE]
+    halves = zip((sound[: 3 * RATE], sound[3 * RATE :]), rates, ("stereo", "mono"), strict=True)
     parts = [
-        write_audio(tmp_path / f"{rate}.mp2", part, codec="mp2", rate=rate, layout=layout).read_bytes()
-        for part, rate, layout in ((sound[: 3 * RATE], 48_000, "stereo"), (sound[3 * RATE :], 16_000, "mono"))
+        write_audio(tmp_path / f"{rate}.mp2", half, codec="mp2", rate=rate, layout=layout).read_bytes()
+        for half, rate, layout in halves
     ]
     both = tmp_path / "both.mp2"
     both.write_bytes(b"".join(parts))
@@ -85,6 +87,37 @@ def test_damage_in_the_middle_is_left_out(tmp_path: Path) -> None:
     data[len(data) // 2 : len(data) // 2 + 2000] = bytes(2000)
     damaged.write_bytes(data)
     assert 18 * RATE < len(read(damaged)) <= 20 * RATE
+
+
+@pytest.mark.parametrize(
+    ("late_s", "heard_s"),
+    [(4.0, 24.0), (0.3, 20.0), (7200.0, 20.0)],
+    ids=["a gap", "hardly one", "another clock"],
+)
+def test_silence_stands_for_what_the_timestamps_say_is_missing(tmp_path: Path, late_s: float, heard_s: float) -> None:
+    sound, late = episode()[: 20 * RATE], tmp_path / "late.mka"
+    whole = write_audio(tmp_path / "whole.mka", sound, codec="libopus", rate=48_000)
+    with av.open(str(whole)) as source, av.open(str(late), "w") as target:
+        stream = target.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.pts is None:
+                continue
+            if packet.pts * packet.time_base >= 10:
+                packet.pts = packet.dts = packet.pts + round(late_s / packet.time_base)
+            packet.stream = stream
+            target.mux(packet)
+    heard = read(late)
+    assert len(heard) == pytest.approx(heard_s * RATE, abs=0.2 * RATE)
+    assert likeness(heard[: 9 * RATE], sound[: 9 * RATE]) > 0.99
+    assert likeness(heard[-9 * RATE :], sound[-9 * RATE :]) > 0.99
+
+
+def test_recordings_that_were_joined_follow_one_another_though_the_clock_steps_back(tmp_path: Path) -> None:
+    sound, joined = episode()[: 20 * RATE], tmp_path / "joined.ts"
+    halves = [sound[: 12 * RATE], sound[12 * RATE :]]
+    parts = [write_audio(tmp_path / "part.ts", half, codec="mp2", rate=48_000).read_bytes() for half in halves]
+    joined.write_bytes(b"".join(parts))
+    assert len(read(joined)) == pytest.approx(20 * RATE, abs=0.2 * RATE)
 
 
 def test_reading_begins_where_it_is_asked_to() -> None:
