@@ -38,9 +38,10 @@ def find_moments(
         found = search.hybrid(connection, active, query, text, 2 * search.CANDIDATES, filters)
         shown = _distinct(found, by_video=by_video)[:limit]
         said = search.sentences_of(connection, shown, text)
-        heard = [(one, sentences) for one, sentences in zip(shown, said, strict=True) if sentences]
-        best = _best(embedder, query, [sentences for _, sentences in heard])
-        languages = [one.language for one, _ in heard]
+    heard = [(one, sentences) for one, sentences in zip(shown, said, strict=True) if sentences]
+    best = _best(embedder, query, [sentences for _, sentences in heard])
+    languages = [one.language for one, _ in heard]
+    with database.connection() as connection:
         marked = search.marked(connection, [sentence.text for sentence in best], languages, text)
     return [
         Hit(one.video, one.passage, sentence, one.similarity, link_to(one.video, sentence.start), words)

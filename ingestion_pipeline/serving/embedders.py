@@ -1,4 +1,4 @@
-"""Embedding for several runs at once: what waits while a batch is computed makes up the next one, questions first."""
+"""Embedding for several runs at once: what waits while a batch is computed makes up the next one, what is short first."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -69,7 +69,7 @@ class Embedders:
             self._changed.wait_for(lambda: self._asked or self._closed)
             if not self._asked:
                 return []
-            first = next((asked for asked in self._asked if asked.kind == "query"), self._asked[0])
+            first = min(self._asked, key=lambda asked: len(asked.texts))  # a question, and what a search compares
             alike = [asked for asked in self._asked if (asked.embedder, asked.kind) == (first.embedder, first.kind)]
             ends = accumulate(len(asked.texts) for asked in alike)
             together = [one for one, end in zip(alike, ends, strict=True) if one is first or end <= _MOST_TEXTS]
