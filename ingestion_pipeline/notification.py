@@ -1,7 +1,6 @@
 """Messages about failures through Apprise: one for all that come together."""
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from .errors import BadSettings, EnvironmentFault
@@ -10,7 +9,6 @@ from .store import failures
 from .store.database import Database
 from .store.failures import Failure
 
-_LOG = logging.getLogger(__name__)
 QUIET = timedelta(minutes=1)
 """A message waits until nothing has failed for so long ..."""
 LATEST = timedelta(minutes=10)
@@ -25,7 +23,7 @@ def is_due(found: Sequence[Failure], now: datetime) -> bool:
     return bool(times) and (now - max(times) >= QUIET or now - min(times) >= LATEST)
 
 
-def tell(database: Database, urls: str) -> int:
+def tell(database: Database, urls: str, warn: Callable[[str], None]) -> int:
     """Send one message about all failures that nobody was told of, and return how many those are.
 
     Raises `EnvironmentFault`; then they are told later.
@@ -33,7 +31,7 @@ def tell(database: Database, urls: str) -> int:
     with database.connection() as connection:
         found = failures.untold(connection)
     if found:
-        send(urls, *message_of(found))
+        send(urls, *message_of(found), warn)
         with database.writing() as connection:
             failures.told(connection, found)
     return len(found)
@@ -45,11 +43,11 @@ def message_of(found: Sequence[Failure]) -> tuple[str, str]:
     return title, "\n\n".join(_about(*group) for group in grouped(found))
 
 
-def send(urls: str, title: str, text: str) -> None:
+def send(urls: str, title: str, text: str, warn: Callable[[str], None]) -> None:
     """Send a message to Apprise's addresses, with commas between; raise `EnvironmentFault` where none takes it.
 
-    One that does not is in the log: the others must not get the message again. The addresses hold passwords and are not
-    repeated.
+    Of one that does not it is warned: the others must not get the message again. The addresses hold passwords and are
+    not repeated.
     """
     import apprise
 
@@ -62,7 +60,7 @@ def send(urls: str, title: str, text: str) -> None:
             "The message about failures was taken by none of NOTIFY_URLS.", "It is sent again; see the run's log."
         )
     if not all(taken):
-        _LOG.warning("%d of %d of NOTIFY_URLS did not take the message about failures.", taken.count(False), len(taken))
+        warn(f"{taken.count(False)} of {len(taken)} of NOTIFY_URLS did not take the message about failures.")
 
 
 def _about(kind: str, remedy: str, found: Sequence[Failure]) -> str:

@@ -31,9 +31,11 @@ def explained(context: dg.AssetExecutionContext, store: Store, step: Callable[[D
         try:
             _disown(context)
             tagged = tag_run(context, database)
-            done = step(database)
-            if not tagged:
-                tag_run(context, database)
+            try:
+                done = step(database)
+            finally:
+                if not tagged:
+                    tag_run(context, database)
             with database.connection() as connection:
                 clear(connection, context.partition_key, asset)
         except Exception as error:

@@ -24,7 +24,7 @@ class Messages(dg.ConfigurableResource[None]):
 def tell_of_failures(context: dg.OpExecutionContext, store: Store, messages: Messages) -> None:
     """Send one message about all videos that failed or wait and that nobody was told of."""
     if messages.urls:
-        told = notification.tell(store.database_of(context.run_id), messages.urls)
+        told = notification.tell(store.database_of(context.run_id), messages.urls, context.log.warning)
         context.log.info(f"told of {told} videos")
 
 

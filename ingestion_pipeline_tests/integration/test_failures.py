@@ -234,10 +234,12 @@ def test_a_youtube_id_that_a_person_typed_in_is_looked_up_by_the_run(
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")  # so that nobody asks YouTube
     key = "jNQXAC9IVRw"
     runs.instance.add_dynamic_partitions("videos", [key])
-    runs.run(key, ["raw_audio"])
+    run = runs.instance.get_run_by_id(runs.run(key, ["raw_audio"]).run_id)
     failure = runs.failure(key)
     assert failure is not None
     assert (failure.kind, failure.title) == ("transient", key)
+    assert run is not None
+    assert (run.tags["video/title"], run.tags["source"]) == (key, "added")
 
 
 def test_the_longest_that_a_run_may_take_is_noted_however_it_was_launched(runs: VideoRuns, site: Site) -> None:
