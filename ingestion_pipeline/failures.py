@@ -7,7 +7,7 @@ from itertools import groupby
 
 import psycopg
 
-from .errors import Breaker, DatabaseFault, Deferred, EnvironmentFault, IngestionError, Transient
+from .errors import Breaker, DatabaseFault, Deferred, EnvironmentFault, IngestionError, ModelServerFault, Transient
 from .retries import backoff_s
 from .store import failures
 from .store.database import Database
@@ -18,7 +18,7 @@ WAITS = (Breaker, Deferred)
 RUNS = 5
 """After so many runs that failed alike, what may well succeed is left until a person asks."""
 LOOK_AGAIN_S, LOOK_AGAIN_AT_MOST_S = 3600, 86_400
-"""Where nobody says when a live event ends, or when a video is ready: each time twice as long."""
+"""Where nobody says when a live event ends, or a server elsewhere is back: each time twice as long."""
 BUG = "If it stays so, report it; the run's page has the whole error."
 
 
@@ -65,6 +65,8 @@ def retry_at(error: IngestionError, after_s: float, attempts: int) -> datetime |
         return error.until or guess
     if isinstance(error, Deferred):
         return error.due if error.due and error.due > now else guess
+    if isinstance(error, DatabaseFault | ModelServerFault):
+        return guess
     if isinstance(error, Transient) and attempts < RUNS:
         return now + timedelta(seconds=backoff_s(after_s, attempts))
     return None

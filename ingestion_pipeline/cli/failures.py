@@ -52,7 +52,8 @@ def retry(session: Session, videos: tuple[str, ...], kind: str | None, as_json: 
         due = make_due(connection, videos or None, kind)
         if lacking := set(videos) - {one.video for one in due}:
             of_kind = f" of type {kind}" if kind else ""
-            raise VideoUnknown(f"No failure{of_kind} of {', '.join(sorted(lacking))}.", "See `ingest failures`.")
+            what = f"No failure{of_kind} of {', '.join(sorted(lacking))}."
+            raise VideoUnknown(what, "See `ingest failures`, or `ingest run VIDEO`.")
         ask_again(connection, [one.media_url for one in due if one.kind == "breaker"])
     if as_json:
         click.echo(json.dumps([one.video for one in due]))

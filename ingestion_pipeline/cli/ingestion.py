@@ -80,8 +80,9 @@ def add(session: Session, urls: tuple[str, ...], as_json: bool) -> None:
 def run(session: Session, videos: tuple[str, ...], limit: int | None, force: bool, as_json: bool) -> None:
     """Take videos through all steps.
 
-    Without VIDEO the sources are listed, and what is new or due again is taken, newest first. All runs are done in this
-    process, one after the other, and show in the Dagster UI. A small server calls this from cron.
+    Without VIDEO the sources are listed, what is new or due again is taken, newest first, and then AUDIO_RETENTION and
+    NOTIFY_URLS are heeded. All runs are done in this process, one after the other, and show in the Dagster UI. A small
+    server calls this from cron.
     """
     failed_sources: object = 0
     if not videos and not session.settings.sources_file.exists():
@@ -89,6 +90,8 @@ def run(session: Session, videos: tuple[str, ...], limit: int | None, force: boo
     elif not videos:
         failed_sources = list_sources(session)["failed_sources"]
     fared = ingest_videos(session, list(videos), limit=limit or session.settings.ingestion_limit, force=force)
+    if not videos:
+        _follow_up(session)
     failed = [one for one in fared if one.failure]
     if as_json:
         click.echo(json.dumps([one.__dict__ for one in fared]))
@@ -98,6 +101,20 @@ def run(session: Session, videos: tuple[str, ...], limit: int | None, force: boo
             click.echo(f"{word}: {one.video}  {one.title}: {why}", err=True)
     click.echo(f"{sum(one.done for one in fared)} of {len(fared)} videos ingested", err=as_json)
     sys.exit(1 if failed or failed_sources else 0)
+
+
+def _follow_up(session: Session) -> None:
+    """Do what else a daemon would do by the day: delete audio that has served, and tell of failures."""
+    from ingestion_pipeline import notification, retention
+
+    settings = session.settings
+    days = retention.days_kept(settings.audio_retention)
+    with session.database() as database:
+        if days is not None:
+            swept = retention.sweep(database, days, _tell)
+            _tell(f"{swept.files} audio files deleted, {swept.bytes / 1e6:.0f} MB")
+        if settings.notify_urls:
+            notification.tell(database, settings.notify_urls, _tell)
 
 
 def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force: bool) -> list[Ingested]:

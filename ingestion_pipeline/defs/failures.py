@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 import dagster as dg
+from psycopg import Connection
 
 from ingestion_pipeline import failures
 from ingestion_pipeline.due import KILLS
 from ingestion_pipeline.errors import IngestionError, LowQuality, RunsKilled
+from ingestion_pipeline.pipeline import Fetched, Transcribed
 from ingestion_pipeline.store.database import Database
-from ingestion_pipeline.store.failures import Failure, clear
+from ingestion_pipeline.store.failures import Failure, clear, failure_of, make_due
 
 from .metadata import TAG_LETTERS, tag_run
 from .resources import Store
@@ -38,6 +40,8 @@ def explained(context: dg.AssetExecutionContext, store: Store, step: Callable[[D
                     tag_run(context, database)
             with database.connection() as connection:
                 clear(connection, context.partition_key, asset)
+                if isinstance(done, Fetched | Transcribed) and done.changed:
+                    _have_due_below(connection, context.partition_key, asset)
         except Exception as error:
             failure = _explain(context, store, database, asset, error)
             if isinstance(error, failures.WAITS):
@@ -87,6 +91,13 @@ def _disown(context: dg.AssetExecutionContext) -> None:
     inherited = [tag for tag in context.run.tags if tag.startswith("failure/")]
     if inherited:
         context.instance.add_run_tags(context.run.run_id, dict.fromkeys(inherited, NO_FAILURE))
+
+
+def _have_due_below(connection: Connection, video: str, asset: str) -> None:
+    """Have a video tried again that failed at a step below, for its input has changed."""
+    failure = failure_of(connection, video)
+    if failure and STEPS.index(failure.asset) > STEPS.index(asset):
+        make_due(connection, [video])
 
 
 def _explain(

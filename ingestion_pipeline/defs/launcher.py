@@ -74,7 +74,7 @@ class ForkingRunLauncher(RunLauncher[DagsterInstance], ConfigurableClass):
 
     def dispose(self) -> None:
         """Interrupt the runs that are still there: the daemon ends, and waits for them."""
-        for process in self._processes:
+        for process in tuple(self._processes):
             if process.pid and process.is_alive():
                 with suppress(ProcessLookupError):
                     os.kill(process.pid, signal.SIGINT)

@@ -16,7 +16,7 @@ from ingestion_pipeline.store.database import Database
 
 _TITLE = "video/title"
 TAG_LETTERS = 120
-_WAIT_S, _FACTOR = 12 * 3600, 4
+_WAIT_S, _FACTOR = 72 * 3600, 4
 """A run may take so long for its turns at the site and at Whisper, and so many times the length of its video."""
 _SHOWN_AT_ONCE = 1000
 """Letters of Markdown that a page of Dagster shows; more is a click away (ui-core, `MetadataEntry.tsx`)."""

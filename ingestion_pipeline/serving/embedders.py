@@ -1,4 +1,4 @@
-"""Embedding for several runs at once: what waits while a batch is computed makes up the next one, what is short first."""
+"""Embedding for several runs at once: what waits while a batch is computed makes up the next one, short ones first."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future

@@ -125,6 +125,20 @@ def test_one_failure_does_not_stop_the_others(here: Installation, site: Site) ->
 
 
 @pytest.mark.slow
+def test_a_call_from_cron_deletes_what_has_served_and_tells_of_failures(here: Installation, site: Site) -> None:
+    site.add("/inbox", "", "text/plain")
+    episode = site.add("/1.opus", EPISODES[0].read_bytes(), "audio/ogg")
+    gone = site.add("/2.opus", "", "text/plain", status=404)
+    here.json("add", episode, gone)
+    here.environment |= {"AUDIO_RETENTION": "delete", "NOTIFY_URLS": f"{site.url}/inbox".replace("http:", "json:")}
+    done = here.run("run")
+    assert (done.returncode, "1 of 2 videos ingested" in done.stdout) == (1, True), done.stderr
+    assert "1 audio files deleted" in done.stderr
+    assert not list((here.folder / "data" / "audio").glob("*.opus"))
+    assert len([path for _, path, _ in site.requests if path == "/inbox"]) == 1
+
+
+@pytest.mark.slow
 def test_a_source_that_fails_spoils_the_status_and_not_the_others(here: Installation, site: Site) -> None:
     good = f"name: good, url: '{site.add('/bread.opus', EPISODES[0].read_bytes(), 'audio/ogg')}'"
     here.list_sources(f"name: lost, feed: '{site.url}/feed.xml'", good)

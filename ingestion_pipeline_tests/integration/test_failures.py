@@ -163,6 +163,20 @@ def test_a_success_of_another_step_clears_nothing(runs: VideoRuns, site: Site) -
     assert runs.failure(key) is not None
 
 
+def test_what_failed_for_its_input_is_due_once_that_was_made_anew(runs: VideoRuns, site: Site) -> None:
+    key = added(runs, site.add("/1.opus", OPUS, "audio/ogg"))
+    runs.run(key, ["transcripts"])
+    before = runs.failure(key)
+    assert before is not None
+    assert before.retry_at is None
+    assert runs.run(key, ["raw_audio"]).success
+    due = runs.failure(key)
+    assert due is not None
+    assert due.retry_at is not None
+    assert runs.run(key, ["raw_audio", "transcripts"]).success
+    assert runs.failure(key) is None
+
+
 def test_a_first_refusal_passes_in_the_next_try(runs: VideoRuns, site: Site) -> None:
     url = site.add("/1.opus", b"", "text/plain", status=403)
     key = added(runs, url)
@@ -247,7 +261,7 @@ def test_the_longest_that_a_run_may_take_is_noted_however_it_was_launched(runs: 
     runs.add(one)
     run = runs.instance.get_run_by_id(runs.run(one.key, ["raw_audio"]).run_id)
     assert run is not None
-    assert run.tags["dagster/max_runtime"] == str((12 + 4) * 3600)
+    assert run.tags["dagster/max_runtime"] == str((72 + 4) * 3600)
 
 
 def test_connections_of_a_run_carry_its_name(database: Database) -> None:

@@ -78,7 +78,7 @@ def test_a_request_says_what_it_is_about_and_how_long_it_may_take(database: Data
         "video/title": "Video 1",
         "video/channel": "A podcast",
         "source": "podcast",
-        MAX_RUNTIME_SECONDS_TAG: str(12 * 3600 + 4 * 7200),
+        MAX_RUNTIME_SECONDS_TAG: str(72 * 3600 + 4 * 7200),
     }
     assert other.tags == {"video/title": "Video 2", "source": "podcast"}
 

@@ -103,6 +103,14 @@ def test_where_nobody_says_when_the_pauses_grow_to_a_day(due: datetime | None, a
     assert before + timedelta(seconds=hours * LOOK_AGAIN_S) <= again <= LATER + timedelta(days=1)
 
 
+@pytest.mark.parametrize("kind", [errors.ModelServerFault, errors.DatabaseFault])
+def test_a_server_that_did_not_answer_is_asked_again_later(kind: type[errors.IngestionError]) -> None:
+    before = datetime.now(UTC)
+    again = retry_at(kind("No."), 300, 2)
+    assert again is not None
+    assert again >= before + timedelta(seconds=2 * LOOK_AGAIN_S)
+
+
 def test_what_may_pass_is_tried_again_in_a_few_runs() -> None:
     before = datetime.now(UTC)
     again = retry_at(errors.Transient("No."), 300, 2)

@@ -38,11 +38,15 @@ REPORT_EVERY = 25
 
 @dataclass(frozen=True)
 class Stage:
-    """Part of the curriculum: so many steps of `batch` windows of at most `seconds`."""
+    """Part of the curriculum: so many steps of `batch` windows of at most `seconds`.
+
+    In a share of them, `silent`, nothing is said.
+    """
 
     seconds: int
     batch: int
     steps: int
+    silent: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,7 @@ class Batches:
     def __getitem__(self, step: int) -> Batch:
         rng, stage = random.Random(f"{self.seed}/batch/{step}"), self._stage(step)
         most_context = 0 if stage is self.stages[0] or rng.random() < 0.8 else rng.choice((1, 2, 10))
-        windows, targets = zip(
-            *(self._example(rng, stage.seconds, most_context) for _ in range(stage.batch)), strict=True
-        )
+        windows, targets = zip(*(self._example(rng, stage, most_context) for _ in range(stage.batch)), strict=True)
         features = np.zeros((stage.batch, 80, 100 * stage.seconds), np.float32)
         for row, window in zip(features, windows, strict=True):
             self._fill(row, window, rng)
@@ -114,9 +116,9 @@ class Batches:
         ends = accumulate(stage.steps for stage in self.stages)
         return next(stage for stage, end in zip(self.stages, ends, strict=True) if step < end)
 
-    def _example(self, rng: random.Random, seconds: int, most_context: int) -> tuple[Window, Target]:
+    def _example(self, rng: random.Random, stage: Stage, most_context: int) -> tuple[Window, Target]:
         times = rng.random() < 0.75
-        silent = rng.random() < 0.1
+        seconds, silent = stage.seconds, rng.random() < stage.silent
         window = self.maker.silence(rng, seconds) if silent else self.maker.speech(rng, seconds, may_cut=times)
         context = self.maker.context(rng, most_context) if most_context else []
         return window, target_of(window, self._encode, times=times, context=context, context_times=rng.random() < 0.7)
