@@ -33,7 +33,7 @@ CURRICULUM = (
     Stage(18, 16, 1200),
     Stage(30, 8, 1650),
     Stage(30, 8, 1300),
-    Stage(30, 8, 300, silent=0.3),
+    Stage(30, 8, 300, silent=0.3, rate=0.1),
 )
 """More than half of the time goes into windows of 18 and 30 s: late in long windows is where the errors are.
 

@@ -44,7 +44,10 @@ def write_card(folder: Path, made: Making, figures: list[Figure]) -> None:
             voices=len(VOICES),
             scrambled=round(100 * SCRAMBLED),
             crossed=round(100 * CROSSED),
-            stages="\n".join(f"| {stage.seconds} | {stage.batch} | {stage.steps} |" for stage in made.stages),
+            stages="\n".join(
+                f"| {stage.seconds} | {stage.batch} | {stage.steps} | {100 * stage.silent:.0f} |"
+                for stage in made.stages
+            ),
             minutes=f"{made.minutes:.0f}",
             machine=f"{made.device}, {torch.get_num_threads()} threads, {platform.machine()}",
             versions=_versions(),

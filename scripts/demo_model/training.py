@@ -24,8 +24,6 @@ from .windows import IGNORED, Target, Window, WindowMaker, target_of
 PEAK_RATE = 3e-3
 WARM_UP = 300
 """Steps until the learning rate is at its peak."""
-RESTART = 1 / 3
-"""Share of the peak rate at which a stage of the longest windows begins."""
 CTC_SHARE = 0.5
 """Weight of the CTC loss beside that of the decoder."""
 GUIDE_SHARE = 0.5
@@ -40,13 +38,14 @@ REPORT_EVERY = 25
 class Stage:
     """Part of the curriculum: so many steps of `batch` windows of at most `seconds`.
 
-    In a share of them, `silent`, nothing is said.
+    In a share of them, `silent`, nothing is said. A stage of the longest windows begins at a share of the peak rate.
     """
 
     seconds: int
     batch: int
     steps: int
     silent: float = 0.1
+    rate: float = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -233,7 +232,7 @@ def _rate(step: int, stages: list[Stage]) -> float:
         if step < stage.steps:
             break
         step -= stage.steps
-    return 0.01 + (RESTART - 0.01) * _cosine(step / stage.steps)
+    return 0.01 + (stage.rate - 0.01) * _cosine(step / stage.steps)
 
 
 def _cosine(share: float) -> float:
