@@ -51,7 +51,8 @@ def test_a_search_does_not_wait_behind_the_passages_of_runs(embedders: Embedders
         vectors.add_done_callback(lambda _, name=name: ended.append(name))
     for _, vectors in asked:
         vectors.result()
-    assert set(ended[:3]) == {"first", "a question", "its sentences"}
+    assert ended.index("a question") <= 1
+    assert ended.index("its sentences") < ended.index("another run")
     assert ended.index("a run") < ended.index("another run")
     assert embedders.batches >= 3
 
