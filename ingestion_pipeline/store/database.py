@@ -17,8 +17,8 @@ _WRITERS, _RECOGNISERS, _VIDEOS = 1, 2, 3
 """Namespaces of advisory locks, the first of their two keys."""
 _NAME_BYTES = 63
 """What PostgreSQL keeps of the name of an application."""
-_PATIENCE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6}
-"""Seconds, and probes: what is silent for hours is forgotten on a long way, and its locks would stay held."""
+_SILENT_S = 30
+"""A connection that is silent for longer is kept alive: a long way forgets it in hours, and its locks would stay held."""
 _TRUSTED_S = 10
 """A connection that was busy or idle for longer is not used again: something between here and there may have cut it."""
 _AS_NEW = "reset all; select pg_advisory_unlock_all()"
@@ -112,7 +112,13 @@ class Database:
 
     def _connected(self) -> Connection:
         try:
-            return psycopg.connect(self.url, application_name=self.application_name, **_PATIENCE)
+            return psycopg.connect(
+                self.url,
+                connect_timeout=10,
+                keepalives_idle=_SILENT_S,
+                keepalives_interval=10,
+                application_name=self.application_name,
+            )
         except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
             raise DatabaseFault(
                 f"The database cannot be reached: {error}.", "See DATABASE_URL, and `ingest doctor`."

@@ -43,7 +43,7 @@ def test_a_search_does_not_wait_behind_the_passages_of_runs(embedders: Embedders
     asked = [
         (name, embedders.embed(MINILM, ["honey"] * count, kind))
         for name, count, kind in (
-            ("first", 1, "document"), ("a run", 200, "document"), ("another run", 200, "document"),
+            ("first", 1, "document"), ("a run", 250, "document"), ("another run", 250, "document"),
             ("a question", 1, "query"), ("its sentences", 10, "document"),
         )
     ]  # fmt: skip
@@ -51,10 +51,10 @@ def test_a_search_does_not_wait_behind_the_passages_of_runs(embedders: Embedders
         vectors.add_done_callback(lambda _, name=name: ended.append(name))
     for _, vectors in asked:
         vectors.result()
-    assert ended.index("a question") <= 1
+    assert ended.index("a question") < ended.index("another run")
     assert ended.index("its sentences") < ended.index("another run")
     assert ended.index("a run") < ended.index("another run")
-    assert embedders.batches >= 3
+    assert embedders.batches >= 3  # the first may have "a run" with it, and nobody else has
 
 
 def test_a_model_that_does_not_load_fails_those_who_asked_for_it_alone(embedders: Embedders) -> None:
