@@ -69,8 +69,9 @@ class Embedders:
             self._changed.wait_for(lambda: self._asked or self._closed)
             if not self._asked:
                 return []
-            first = min(self._asked, key=lambda asked: len(asked.texts))  # a question, and what a search compares
-            alike = [asked for asked in self._asked if (asked.embedder, asked.kind) == (first.embedder, first.kind)]
+            shortest_first = sorted(self._asked, key=lambda asked: len(asked.texts))  # questions, a search's sentences
+            first = shortest_first[0]
+            alike = [asked for asked in shortest_first if (asked.embedder, asked.kind) == (first.embedder, first.kind)]
             ends = accumulate(len(asked.texts) for asked in alike)
             together = [one for one, end in zip(alike, ends, strict=True) if one is first or end <= _MOST_TEXTS]
             self._asked = [asked for asked in self._asked if asked not in together]

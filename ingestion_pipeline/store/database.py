@@ -18,7 +18,7 @@ _WRITERS, _RECOGNISERS, _VIDEOS = 1, 2, 3
 _NAME_BYTES = 63
 """What PostgreSQL keeps of the name of an application."""
 _SILENT_S = 30
-"""A connection that is silent for longer is kept alive: a long way forgets it in hours, and its locks would stay held."""
+"""A connection that is silent for longer is kept alive: else a long way forgets it, and its locks stay held."""
 _TRUSTED_S = 10
 """A connection that was busy or idle for longer is not used again: something between here and there may have cut it."""
 _AS_NEW = "reset all; select pg_advisory_unlock_all()"
