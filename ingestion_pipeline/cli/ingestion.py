@@ -90,8 +90,6 @@ def run(session: Session, videos: tuple[str, ...], limit: int | None, force: boo
     elif not videos:
         failed_sources = list_sources(session)["failed_sources"]
     fared = ingest_videos(session, list(videos), limit=limit or session.settings.ingestion_limit, force=force)
-    if not videos:
-        _follow_up(session)
     failed = [one for one in fared if one.failure]
     if as_json:
         click.echo(json.dumps([one.__dict__ for one in fared]))
@@ -100,6 +98,8 @@ def run(session: Session, videos: tuple[str, ...], limit: int | None, force: boo
             word, why = ("failed", one.failure) if one.failure else ("waits", one.waits)
             click.echo(f"{word}: {one.video}  {one.title}: {why}", err=True)
     click.echo(f"{sum(one.done for one in fared)} of {len(fared)} videos ingested", err=as_json)
+    if not videos:
+        _follow_up(session)
     sys.exit(1 if failed or failed_sources else 0)
 
 

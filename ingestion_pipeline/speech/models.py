@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -80,14 +81,12 @@ def load_cublas() -> None:
     try:
         ctypes.CDLL(_CUBLAS[-1])
     except OSError:
-        try:
-            folder = Path(str(distribution("nvidia-cublas-cu12").locate_file("nvidia/cublas/lib")))
-        except PackageNotFoundError:
-            folder = None
-        if folder is None:
-            raise
-        for library in _CUBLAS:
-            ctypes.CDLL(str(folder / library))
+        with suppress(PackageNotFoundError):
+            folder = distribution("nvidia-cublas-cu12").locate_file("nvidia/cublas/lib")
+            for library in _CUBLAS:
+                ctypes.CDLL(f"{folder}/{library}")
+            return
+        raise
 
 
 def out_of_memory(error: Exception) -> bool:
