@@ -136,6 +136,13 @@ def import_libraries() -> None:
     import sentence_transformers  # noqa: F401
 
 
+def use_threads(count: int) -> None:
+    """Have what this thread asks torch for computed by so many threads."""
+    import torch
+
+    torch.set_num_threads(count)
+
+
 def check_present(model: str) -> None:
     """Raise `ModelFault` where the files of a model are not on this machine; nothing is downloaded."""
     if Path(weights_of(model)).is_dir():

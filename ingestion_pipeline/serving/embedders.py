@@ -1,17 +1,18 @@
 """Embedding for several runs at once: what waits while a batch is computed makes up the next one, short ones first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import accumulate
 from threading import Condition, Thread
 from typing import Literal
 
+import joblib
 import numpy as np
 from numpy import float32
 from numpy.typing import NDArray
 
-from ingestion_pipeline.embedding.embedder import InProcessEmbedder
+from ingestion_pipeline.embedding.embedder import InProcessEmbedder, use_threads
 
 Kind = Literal["document", "query"]
 Vectors = NDArray[float32]
@@ -32,12 +33,13 @@ class _Asked:
 class Embedders:
     """Embedding models by name, loaded when first asked for; one thread serves them all.
 
-    `texts` were embedded so far, in so many `batches`.
+    `texts` were embedded so far, in so many `batches`. While `decoding` says so, they are computed on one core: torch's
+    threads wait for one another after each operation, which beside decode workers takes ten times as long.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, decoding: Callable[[], bool]) -> None:
         self.texts = self.batches = 0
-        self._device = device
+        self._device, self._decoding = device, decoding
         self._asked: list[_Asked] = []
         self._closed = False
         self._changed = Condition()
@@ -84,6 +86,7 @@ class Embedders:
         if not texts:
             return
         try:
+            use_threads(1 if self._decoding() else joblib.cpu_count())
             vectors = _vectors(together[0], texts)
         except Exception as error:  # noqa: BLE001 - raised in the threads that wait for it
             for asked in waiting:

@@ -43,7 +43,7 @@ class Service:
     def __init__(self, config: ServerConfig, limits: Limits, decoding: Decoding | None = None) -> None:
         self.config, self.limits = config, limits
         self.whisper = ResidentWhisper(config.whisper, decoding)
-        self.embedders = Embedders(config.whisper.device)
+        self.embedders = Embedders(config.whisper.device, self._decoding)
         self.telemetry = Telemetry()
         self.warnings = _Warnings()
         self.threads = ThreadPoolExecutor(limits.queue, "transcription")
@@ -57,6 +57,10 @@ class Service:
         """How many times each model was loaded."""
         whisper = {self.config.whisper.model: 1} if self.whisper.engine else {}
         return whisper | dict(loaded_models())
+
+    def _decoding(self) -> bool:
+        _, active, _ = self.whisper.engine.waiting if self.whisper.engine else (0, 0, 0)
+        return active > 0
 
     @contextmanager
     def serving(self) -> Iterator[None]:

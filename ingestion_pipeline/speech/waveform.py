@@ -79,16 +79,44 @@ def _packets(container: av.container.InputContainer, stream: av.AudioStream) -> 
 
 def _resampled(frames: Iterable[av.AudioFrame]) -> Iterator[Samples]:
     """Yield the samples of all frames; a format that changes on the way gets a new resampler."""
-    resampler, shape, clock = None, None, _Clock()
+    resampler, shape, clock = _Resampler(), None, _Clock()
     for frame in frames:
-        yield from _silence(clock.missing_before(frame))
+        if missing_s := clock.missing_before(frame):
+            yield from resampler.held()
+            yield from _silence(missing_s)
         found = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if resampler is None or found != shape:
-            yield from _samples(resampler, None)
-            resampler, shape = AudioResampler("flt", "mono", RATE), found
+        if found != shape:
+            yield from resampler.rest()
+            resampler, shape = _Resampler(), found
+        yield from resampler.add(frame)
+    yield from resampler.rest()
+
+
+class _Resampler:
+    """Resamples a second at a time: frame by frame, most have 20 ms, it takes twice as long as the decoding."""
+
+    def __init__(self) -> None:
+        self._resampler, self._held = AudioResampler("flt", "mono", RATE), av.AudioFifo()
+
+    def add(self, frame: av.AudioFrame) -> Iterator[Samples]:
         frame.pts = None
-        yield from _samples(resampler, frame)
-    yield from _samples(resampler, None)
+        self._held.write(frame)
+        if self._held.samples >= frame.sample_rate:
+            yield from self.held()
+
+    def held(self) -> Iterator[Samples]:
+        """Yield what was added and not yet resampled."""
+        if frame := self._held.read():
+            yield from self._samples(frame)
+
+    def rest(self) -> Iterator[Samples]:
+        """Yield all that is left; nothing can be added after it."""
+        yield from self.held()
+        yield from self._samples(None)
+
+    def _samples(self, frame: av.AudioFrame | None) -> Iterator[Samples]:
+        for resampled in self._resampler.resample(frame):
+            yield resampled.to_ndarray()[0]
 
 
 class _Clock:
@@ -114,12 +142,6 @@ def _silence(seconds: float) -> Iterator[Samples]:
     while left > 0:
         yield np.zeros(min(left, RATE), np.float32)
         left -= RATE
-
-
-def _samples(resampler: AudioResampler | None, frame: av.AudioFrame | None) -> Iterator[Samples]:
-    if resampler is not None:
-        for resampled in resampler.resample(frame):
-            yield resampled.to_ndarray()[0]
 
 
 def _windows(parts: Iterable[Samples], length: int) -> Iterator[Samples]:

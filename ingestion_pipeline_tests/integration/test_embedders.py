@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+import joblib
 import numpy as np
 import pytest
+import torch
 
 from ingestion_pipeline.embedding.embedder import MINILM, InProcessEmbedder
 from ingestion_pipeline.errors import ModelFault
@@ -12,7 +14,7 @@ from ingestion_pipeline.serving.embedders import Embedders
 
 @pytest.fixture
 def embedders() -> Iterator[Embedders]:
-    running = Embedders("cpu")
+    running = Embedders("cpu", lambda: False)
     yield running
     running.close()
 
@@ -55,6 +57,21 @@ def test_a_search_does_not_wait_behind_the_passages_of_runs(embedders: Embedders
     assert ended.index("its sentences") < ended.index("another run")
     assert ended.index("a run") < ended.index("another run")
     assert embedders.batches >= 3  # the first may have "a run" with it, and nobody else has
+
+
+def test_beside_decode_workers_one_core_embeds() -> None:
+    """Threads of torch that wait for one another, and for a core, would take ten times as long."""
+    threads, answers = list[int](), [True, False, False]
+
+    def decoding() -> bool:
+        threads.append(torch.get_num_threads())
+        return answers[len(threads) - 1]
+
+    embedders = Embedders("cpu", decoding)
+    for _ in answers:
+        embedders.embed(MINILM, ["honey"], "document").result()
+    embedders.close()
+    assert threads[1:] == [1, joblib.cpu_count()]
 
 
 def test_a_model_that_does_not_load_fails_those_who_asked_for_it_alone(embedders: Embedders) -> None:
