@@ -14,6 +14,7 @@ from .session import Session
 
 _FILES = 4
 """At once: as many as the most ASR workers that are tried."""
+_NO_NVML = "Install NVIDIA's driver (in a container with the capability `utility`), or set WHISPER_DEVICE=cpu."
 _ROW = "{:>6} {:>7} {:>6}  {:13} {:>8} {:>6} {:>8} {:>9}"
 
 
@@ -81,8 +82,11 @@ def _memory_bytes(device: str) -> float:
 
     if device == "cpu":
         return float(psutil.virtual_memory().total)
-    pynvml.nvmlInit()
-    return float(pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).total)
+    try:
+        pynvml.nvmlInit()
+        return float(pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).total)
+    except pynvml.NVMLError as error:
+        raise EnvironmentFault(f"The GPU cannot be looked at: {error}.", _NO_NVML) from error
 
 
 def _sample(audio: tuple[Path, ...]) -> list[Path]:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy import float32
 from numpy.typing import NDArray
 
-from ingestion_pipeline.errors import ModelFault
+from ingestion_pipeline.errors import GpuFault, ModelFault, ModelUnknown
+from ingestion_pipeline.gpu import NEW_PROCESS, gpu_failed, out_of_memory
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -23,8 +24,8 @@ _FIRST_USE = (
     "Give EMBEDDING_MODEL a model of sentence-transformers, or a folder; the first use of a name downloads it from "
     "huggingface.co."
 )
-
-
+_TOO_LARGE = "Set a smaller EMBEDDING_MODEL, or end what else uses the memory."
+_NO_CUDA = "Install PyTorch with CUDA (`pip install --force-reinstall torch`), or set WHISPER_DEVICE=cpu."
 _LOADS = Counter[str]()
 
 
@@ -104,15 +105,26 @@ def _loaded(model: str, device: str) -> "SentenceTransformer":
 
         disable_progress_bar()  # type: ignore[no-untyped-call]
         loaded = SentenceTransformer(str(weights_of(name)), device=device, truncate_dim=dimensions)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelFault(f"Embedding model {model} cannot be loaded: {error}.", _FIRST_USE) from error
+    except (OSError, ValueError, RuntimeError, AssertionError) as error:
+        raise _fault_of(model, device, error) from error
     if dimensions and loaded.get_embedding_dimension() != dimensions:
-        raise ModelFault(
+        raise ModelUnknown(
             f"Embedding model {name} gives {loaded.get_embedding_dimension()} dimensions, {dimensions} are wanted.",
             "Lower EMBEDDING_TRUNCATE_DIM, or leave it empty.",
         )
     _LOADS[model] += 1
     return loaded
+
+
+def _fault_of(model: str, device: str, error: Exception) -> ModelFault:
+    """Return what to say about an error of sentence-transformers or PyTorch while a model loads."""
+    if gpu_failed(error):
+        return GpuFault(f"The GPU failed under embedding model {model}: {error}.", NEW_PROCESS)
+    if out_of_memory(error):
+        return ModelFault(f"Embedding model {model} does not fit into the memory: {error}.", _TOO_LARGE)
+    if isinstance(error, AssertionError):  # "Torch not compiled with CUDA enabled"
+        return ModelFault(f"Embedding model {model} cannot run on {device}: {error}.", _NO_CUDA)
+    return ModelUnknown(f"Embedding model {model} cannot be loaded: {error}.", _FIRST_USE)
 
 
 def full_name(model: str, dimensions: int | None) -> str:

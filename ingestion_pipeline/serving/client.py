@@ -94,23 +94,26 @@ class ServedWhisper:
     def transcribe(self, video: str, audio: Audio, language: str | None, log: Callable[[str], None]) -> Recognition:
         """Return the transcript; the thread sleeps while the server works.
 
-        A server that breaks down meanwhile is asked once more. Raises `Permanent` where it does so again, or where
-        audio or language are at fault; `ModelFault`, `ModelServerFault`, `QueueFull`.
+        A server that breaks down meanwhile is asked once more, and one that only the network hid several times. Raises
+        `Permanent` where it breaks down twice, or where audio or language are at fault; `ModelFault`,
+        `ModelServerFault`, `QueueFull`.
         """
         crashes = gone = 0
         while crashes < 2 and gone < _PATIENCE:
             attempt = _Attempt(video, audio, language, log, suspect=crashes > 0)
+            address = self.server.address()
+            pid = address.pid()
             try:
-                recognition = attempt.at(self.server.address(), self._config.model)
+                recognition = attempt.at(address, self._config.model)
             except (Gone, ModelServerLeaves) as error:
-                crashes += attempt.began and isinstance(error, Gone)
+                crashes += attempt.began and isinstance(error, Gone) and address.pid() != pid
                 gone = 0 if attempt.behind_others else gone + 1
                 log(f"the model server has gone ({error}); another one is asked")
                 continue
             transcript = replace(recognition.transcript, fingerprint=self.fingerprint(audio, language))
             return replace(recognition, transcript=transcript)
         if crashes < 2:
-            raise ModelServerFault(f"The model server went away {gone} times before it began.", "See its log.")
+            raise ModelServerFault(f"The model server went away {gone} times.", "See its log, and the network.")
         raise Permanent(
             f"The model server broke down twice while it transcribed video {video}.",
             f"See its log in {self.server.folder}; the audio is {audio.path}.",

@@ -69,8 +69,18 @@ class Address:
         """Send and receive JSON; raises as `request` does."""
         sent = json.dumps(body).encode() if body is not None else b""
         with self.request(method, path, sent, {"Content-Type": "application/json"}, silence_s) as response:
-            answer: dict[str, Any] = json.loads(response.read())
-            return answer
+            answer = response.read()
+        try:
+            return dict(json.loads(answer))
+        except (ValueError, TypeError) as error:
+            raise ModelServerFault(f"{self.url} is no model server of ours.", "See MODEL_SERVER_URL.") from error
+
+    def pid(self) -> int | None:
+        """Return the number of the process that answers, in its own machine's count; None where nobody does."""
+        try:
+            return int(self.ask("GET", "/healthz")["pid"])
+        except Gone:
+            return None
 
     def _connection(self, silence_s: float) -> HTTPConnection:
         parts = urlsplit(self.url)

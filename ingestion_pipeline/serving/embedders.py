@@ -13,6 +13,7 @@ from numpy import float32
 from numpy.typing import NDArray
 
 from ingestion_pipeline.embedding.embedder import InProcessEmbedder, use_threads
+from ingestion_pipeline.errors import ModelFault
 
 Kind = Literal["document", "query"]
 Vectors = NDArray[float32]
@@ -80,23 +81,30 @@ class Embedders:
             return together
 
     def _embed(self, together: Sequence[_Asked]) -> None:
-        """Embed the texts of several requests, of one model and kind, as one list."""
-        waiting = [asked for asked in together if asked.vectors.set_running_or_notify_cancel()]
+        """Embed the texts of several requests, of one model and kind, for those who still wait."""
+        if waiting := [asked for asked in together if asked.vectors.set_running_or_notify_cancel()]:
+            self._answer(waiting)
+
+    def _answer(self, waiting: Sequence[_Asked]) -> None:
+        """Embed all texts as one list; where that fails, each alone, so that only who is at fault learns of it."""
         texts = [text for asked in waiting for text in asked.texts]
-        if not texts:
-            return
         try:
             use_threads(1 if self._decoding() else joblib.cpu_count())
-            vectors = _vectors(together[0], texts)
+            vectors = _vectors(waiting[0], texts)
         except Exception as error:  # noqa: BLE001 - raised in the threads that wait for it
-            for asked in waiting:
-                asked.vectors.set_exception(error)
+            if len(waiting) == 1 or isinstance(error, ModelFault):
+                for asked in waiting:
+                    asked.vectors.set_exception(error)
+                return
+        else:
+            self.texts += len(texts)
+            self.batches += 1
+            ends = np.cumsum([len(asked.texts) for asked in waiting])
+            for asked, part in zip(waiting, np.split(vectors, ends[:-1]), strict=True):
+                asked.vectors.set_result(part)
             return
-        self.texts += len(texts)
-        self.batches += 1
-        ends = np.cumsum([len(asked.texts) for asked in waiting])
-        for asked, part in zip(waiting, np.split(vectors, ends[:-1]), strict=True):
-            asked.vectors.set_result(part)
+        for asked in waiting:
+            self._answer([asked])
 
 
 def _vectors(asked: _Asked, texts: Sequence[str]) -> Vectors:

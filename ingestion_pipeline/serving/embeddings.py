@@ -9,8 +9,8 @@ from typing import Any, get_args
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ingestion_pipeline.errors import ModelFault, ModelUnknown, Permanent, Transient
-from ingestion_pipeline.speech.models import gpu_failed
+from ingestion_pipeline.errors import GpuFault, IngestionError, Permanent, Transient
+from ingestion_pipeline.gpu import gpu_failed
 
 from .embedders import Kind, Vectors
 from .service import Service, end_at_once
@@ -28,8 +28,10 @@ async def embeddings(request: Request) -> Response:
         model, texts, kind = _checked(asked)
         try:
             vectors = await asyncio.wrap_future(service.embedders.embed(model, texts, kind))
-        except ModelFault as fault:
-            raise ModelUnknown(fault.what, fault.remedy) from fault
+        except GpuFault as fault:
+            end_at_once(str(fault))
+        except IngestionError:
+            raise
         except Exception as error:
             if gpu_failed(error):
                 end_at_once(f"{model}: {error!r}")
@@ -37,7 +39,7 @@ async def embeddings(request: Request) -> Response:
             raise Transient(
                 f"{model} failed on {len(texts)} texts: {error!r}.", "See the model server's log."
             ) from error
-    if asked.get("dimensions") not in {None, vectors.shape[1]}:
+    if asked.get("dimensions", vectors.shape[1]) not in (None, vectors.shape[1]):
         raise Permanent(f"{model} has {vectors.shape[1]} dimensions.", "Leave `dimensions` out.")
     as_text = asked.get("encoding_format") == "base64"
     return JSONResponse(

@@ -37,7 +37,9 @@ class _Reading(Collector):
             "longest_decode_wait_seconds", "of the last waits while videos waited", max(counters.waits_s, default=0)
         )
         yield _counter("audio_seconds", "audio transcribed", audio_s)
-        yield _counter("decode_busy_seconds", "time in which decode workers worked, summed over them", busy_s)
+        yield _counter(
+            "decode_busy_seconds", "time in which decode workers worked or waited for the GPU, summed over them", busy_s
+        )
         yield _counter("active_seconds", "time in which a video was being transcribed", active_s)
         yield _counter("chunks", "chunks decoded", counters.chunks)
         yield _counter(

@@ -38,10 +38,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Began:
-    """Its turn has come, after `wait_s`; `warnings` are what the server has to say since it told anybody."""
+    """Its turn has come, after `wait_s`."""
 
     wait_s: float
-    warnings: list[str]
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ class Transcription:
             self._service.began(self._job)
             self._began_at = monotonic()
             self._report_at = self._began_at + REPORT_EVERY_S
-            tell(Began(self._began_at - self._asked_at, self._service.warnings.taken()))
+            tell(Began(self._began_at - self._asked_at))
 
         def said(segment: Segment) -> None:
             self._position_s = segment.end

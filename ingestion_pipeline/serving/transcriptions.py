@@ -63,7 +63,7 @@ async def _stream(service: Service, asked: Asked, wanted: Wanted, form: FormData
                     if isinstance(event, IngestionError):
                         raise event
                     if wanted.progress or isinstance(event, Segment | Done):
-                        yield _sent(_form_of(event, wanted))
+                        yield _sent(_form_of(event, wanted, service))
         yield "data: [DONE]\n\n"
     except IngestionError as error:
         yield _sent(error_form(error))
@@ -71,7 +71,8 @@ async def _stream(service: Service, asked: Asked, wanted: Wanted, form: FormData
         await form.close()
 
 
-def _form_of(event: Event, wanted: Wanted) -> dict[str, Any]:
+def _form_of(event: Event, wanted: Wanted, service: Service) -> dict[str, Any]:
+    """Return an event as it is sent; who is told the progress is also told what the server has to say since."""
     match event:
         case Segment():
             return {"type": "transcript.text.delta", "delta": f"{event.text} "}
@@ -80,8 +81,10 @@ def _form_of(event: Event, wanted: Wanted) -> dict[str, Any]:
             return {"type": "transcript.text.done", **verbose(transcript), **measured}
         case Done(transcript):
             return {"type": "transcript.text.done", "text": transcript.text}
-        case Began() | Progress():
-            return {"type": f"transcript.{type(event).__name__.lower()}", **asdict(event)}
+        case Began():
+            return {"type": "transcript.began", **asdict(event), "warnings": service.warnings.taken()}
+        case Progress():
+            return {"type": "transcript.progress", **asdict(event)}
         case _:
             raise TypeError(event)
 

@@ -18,12 +18,12 @@ from typing import Self
 from faster_whisper import WhisperModel
 from threadpoolctl import threadpool_limits
 
+from ingestion_pipeline.gpu import out_of_memory
 from ingestion_pipeline.records import Segment
 
 from .chunks import Chunk, chunks_of
 from .decoder import Decoder, Heard, mel_of
 from .decoding import Decoding
-from .models import out_of_memory
 from .scheduler import Counters, Job, Scheduler, Work
 from .sentences import segments_of
 from .voice import speech_in
@@ -181,12 +181,14 @@ class Engine:
             if out_of_memory(error):
                 self._scheduler.halve(len(batch))
                 _LOG.warning("GPU out of memory with %d chunks at once; going on with half of them.", len(batch))
-            middle = len(batch) // 2
-            self._decode(batch[:middle])
-            self._decode(batch[middle:])
+        else:
+            for work, one in zip(batch, found, strict=True):
+                work.job.heard.put((work.number, one))
             return
-        for work, one in zip(batch, found, strict=True):
-            work.job.heard.put((work.number, one))
+        # Only now, without the error: what it holds is on the GPU.
+        middle = len(batch) // 2
+        self._decode(batch[:middle])
+        self._decode(batch[middle:])
 
 
 def _counted(windows: Iterator[Samples], listening: _Listening) -> Iterator[Samples]:

@@ -10,12 +10,18 @@ from faster_whisper import WhisperModel
 
 from .decoder import Decoder, mel_of
 from .decoding import Decoding
-from .models import load_cublas, loading_fault, model_path
+from .models import fault_of, load_cublas, model_path
 from .waveform import RATE
 
 _NEXT_BEST = {"cuda": ("float16", "int8", "float32"), "cpu": ("int8", "float32")}
 _REFUSED = ("compute type", "CUBLAS_STATUS")
 """What CTranslate2 says where a device cannot compute in a type: when it loads, or when it computes."""
+_MOST_TOKENS = 440
+"""That a chunk may have, time tokens included: of Whisper's 448 places its prompt takes at most 4.
+
+By itself CTranslate2 allows half of `max_length`, 224, and what is said after those would be lost: 30 s in scripts that
+take several tokens to a letter have more.
+"""
 _ONE_IS_ENOUGH = "Set WHISPER_PARALLEL_MODELS=1."
 _LOG = logging.getLogger(__name__)
 
@@ -31,12 +37,9 @@ def load_model(model: str, device: str, compute: str, workers: int) -> WhisperMo
             load_cublas()
     for wanted in _compute_types(device, compute):
         try:
-            loaded = WhisperModel(
-                str(model_path(model)), device, compute_type=wanted, cpu_threads=threads, num_workers=workers
-            )
-            _try_out(loaded)
+            loaded = _working(str(model_path(model)), device, wanted, threads, workers)
         except (OSError, ValueError, RuntimeError, MemoryError) as error:
-            first = first or error
+            first = first or error.with_traceback(None)  # which holds the model, and with it the GPU's memory
             if not any(words in str(error) for words in _REFUSED):
                 break
             continue
@@ -44,7 +47,7 @@ def load_model(model: str, device: str, compute: str, workers: int) -> WhisperMo
             _LOG.warning("Compute type %s does not work here (%s); %s serves.", compute, first, wanted)
         return loaded
     assert first is not None
-    raise loading_fault(model, device, first) from first
+    raise fault_of(model, device, first) from first
 
 
 def _threads(device: str, workers: int) -> int:
@@ -62,6 +65,13 @@ def _threads(device: str, workers: int) -> int:
 def _compute_types(device: str, wanted: str) -> Iterator[str]:
     yield wanted
     yield from (other for other in _NEXT_BEST[device] if other != wanted)
+
+
+def _working(path: str, device: str, compute: str, threads: int, workers: int) -> WhisperModel:
+    loaded = WhisperModel(path, device, compute_type=compute, cpu_threads=threads, num_workers=workers)
+    loaded.max_length = 2 * _MOST_TOKENS
+    _try_out(loaded)
+    return loaded
 
 
 def _try_out(model: WhisperModel) -> None:

@@ -9,17 +9,12 @@ from pathlib import Path
 
 from ingestion_pipeline.demo import MODEL as DEMO_MODEL
 from ingestion_pipeline.errors import GpuFault, ModelFault
+from ingestion_pipeline.gpu import NEW_PROCESS, gpu_failed, out_of_memory
 
 _NO_DRIVER = "Install NVIDIA's driver or a newer one, or set WHISPER_DEVICE=cpu."
 _CUDA = "Run `pip install nvidia-cublas-cu12`, or set WHISPER_DEVICE=cpu."
 _CUBLAS = ("libcublasLt.so.12", "libcublas.so.12")
 """The second needs the first."""
-_NEW_PROCESS = "Start again; if that does not help, see the messages of NVIDIA's driver (`dmesg | grep Xid`)."
-_LOST = ("CUDA failed", "cuBLAS failed", "cuDNN failed", "cudaError", "CUDA error")
-"""What CTranslate2 and, last, PyTorch say of CUDA; after an error other than of memory, every call of it fails.
-
-https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html, "inconsistent state".
-"""
 FIRST_USE = (
     "Give WHISPER_MODEL a name that faster-whisper knows, or a folder; the first use of a name downloads it from "
     "huggingface.co."
@@ -89,18 +84,10 @@ def load_cublas() -> None:
         raise
 
 
-def out_of_memory(error: Exception) -> bool:
-    """Tell by the words of CTranslate2 for CUDA and cuBLAS."""
-    return isinstance(error, MemoryError) or any(words in str(error) for words in ("out of memory", "ALLOC_FAILED"))
-
-
-def gpu_failed(error: Exception) -> bool:
-    """Tell whether this process cannot use the GPU any more."""
-    return not out_of_memory(error) and any(words in str(error) for words in _LOST)
-
-
-def loading_fault(model: str, device: str, error: Exception) -> ModelFault:
-    """Return what to say about an error of CTranslate2 or of the download."""
+def fault_of(model: str, device: str, error: Exception) -> ModelFault:
+    """Return what to say about an error of CTranslate2 or of the download, while the model loads or works."""
+    if gpu_failed(error):
+        return GpuFault(f"The GPU failed under Whisper model {model}: {error}.", NEW_PROCESS)
     if out_of_memory(error):
         whose = "the GPU" if device == "cuda" else "this machine"
         return ModelFault(
@@ -112,10 +99,3 @@ def loading_fault(model: str, device: str, error: Exception) -> ModelFault:
     if any(name in str(error) for name in ("libcublas", "libcudnn", "CUDA")):
         return ModelFault(f"Whisper model {model} cannot run on {device}: {error}.", _CUDA)
     return ModelFault(f"Whisper model {model} cannot be loaded: {error}.", FIRST_USE)
-
-
-def working_fault(model: str, device: str, error: Exception) -> ModelFault:
-    """Return what to say about an error of CTranslate2 by a model that had loaded and worked."""
-    if gpu_failed(error):
-        return GpuFault(f"The GPU failed while {model} was at work: {error}.", _NEW_PROCESS)
-    return loading_fault(model, device, error)

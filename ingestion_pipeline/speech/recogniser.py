@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ingestion_pipeline.records import Audio, Segment, Transcript
 
-from .models import identity_of, loading_fault
+from .models import fault_of, identity_of
 
 if TYPE_CHECKING:
     from .resident import ResidentWhisper
@@ -74,11 +74,10 @@ class InProcessWhisper:
 
     def transcribe(self, video: str, audio: Audio, language: str | None, log: Callable[[str], None]) -> Recognition:
         """Return the transcript; raise `ModelFault` or, where audio or language are at fault, `Permanent`."""
-        whisper = _resident(self.config)
-        began = time.monotonic()
-        transcript = whisper.transcribe(video, audio.path, language, said=_reporter(log, audio.duration_s))
+        whisper, report = _resident(self.config), _Report(log, audio.duration_s)
+        transcript = whisper.transcribe(video, audio.path, language, said=report.said, began=report.began)
         transcript = replace(transcript, fingerprint=self.fingerprint(audio, language))
-        return Recognition(transcript, time.monotonic() - began)
+        return Recognition(transcript, report.work_s)
 
 
 @lru_cache(maxsize=1)
@@ -87,7 +86,7 @@ def _resident(config: WhisperConfig) -> "ResidentWhisper":
     try:
         from .resident import ResidentWhisper
     except (OSError, ImportError) as error:
-        raise loading_fault(config.model, config.device, error) from error
+        raise fault_of(config.model, config.device, error) from error
     return ResidentWhisper(config)
 
 
@@ -97,15 +96,22 @@ def progress_line(position_s: float, duration_s: float, work_s: float) -> str:
     return f"transcribed {position_s:.0f}{share}, {position_s / max(work_s, 0.001):.1f}x real time"
 
 
-def _reporter(log: Callable[[str], None], duration_s: float) -> Callable[[Segment], None]:
-    """Return a function that logs the position, from time to time."""
-    started = reported = time.monotonic()
+class _Report:
+    """Logs the position, from time to time; the time counts once the model is loaded and its turn has come."""
 
-    def report(said: Segment) -> None:
-        nonlocal reported
+    def __init__(self, log: Callable[[str], None], duration_s: float) -> None:
+        self._log, self._duration_s = log, duration_s
+        self.began()
+
+    def began(self) -> None:
+        self._began = self._reported = time.monotonic()
+
+    @property
+    def work_s(self) -> float:
+        return time.monotonic() - self._began
+
+    def said(self, segment: Segment) -> None:
         now = time.monotonic()
-        if now - reported >= _REPORT_EVERY_S:
-            reported = now
-            log(progress_line(said.end, duration_s, now - started))
-
-    return report
+        if now - self._reported >= _REPORT_EVERY_S:
+            self._reported = now
+            self._log(progress_line(segment.end, self._duration_s, self.work_s))

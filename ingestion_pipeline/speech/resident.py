@@ -14,7 +14,7 @@ from .decoding import Decoding
 from .engine import Engine
 from .language import UNDETERMINED, spoken_language
 from .loading import load_model
-from .models import knows_only_english, working_fault
+from .models import fault_of, knows_only_english
 from .recogniser import BEAM, WhisperConfig
 from .scheduler import Job
 from .waveform import Undecodable
@@ -59,7 +59,7 @@ class ResidentWhisper:
                 f"The audio of video {video} cannot be decoded: {error}.", f"Look at the file {path}."
             ) from error
         except (RuntimeError, MemoryError) as error:
-            raise working_fault(self.config.model, self.config.device, error) from error
+            raise fault_of(self.config.model, self.config.device, error) from error
         return Transcript(
             language=spoken or UNDETERMINED,
             duration_s=found.duration_s,
@@ -69,6 +69,11 @@ class ResidentWhisper:
             decoded_again=found.decoded_again,
             left_out_s=found.left_out_s,
         )
+
+    @property
+    def compute_type(self) -> str:
+        """Return what CTranslate2 computes in, such as int8_float32 for int8."""
+        return str(self._loaded()[0].model.compute_type)
 
     def cancel(self, job: Job) -> None:
         """Have the thread that transcribes a job raise `Cancelled`."""

@@ -25,11 +25,13 @@ class Undecodable(ValueError):
 def windows_of(path: Path, seconds: float, start_s: float = 0.0) -> Iterator[Samples]:
     """Yield the first audio track from `start_s` on, `seconds` at a time, the last window shorter.
 
-    What is damaged or missing is silence, as long as the timestamps say. Raises `Undecodable` where nothing can be
+    Time begins where the file does: sound that begins after the picture has silence before it. What is damaged or
+    missing is silence, as long as the timestamps say. Raises `Undecodable` where nothing can be
     decoded, `OSError` where the file cannot be read.
     """
     with _opened(path) as container:
-        yield from _windows(_resampled(_frames(container, start_s)), round(seconds * RATE))
+        begins_s = None if start_s or container.start_time is None else container.start_time / av.time_base
+        yield from _windows(_resampled(_frames(container, start_s), _Clock(begins_s)), round(seconds * RATE))
 
 
 def duration_of(path: Path) -> float | None:
@@ -77,9 +79,9 @@ def _packets(container: av.container.InputContainer, stream: av.AudioStream) -> 
         return
 
 
-def _resampled(frames: Iterable[av.AudioFrame]) -> Iterator[Samples]:
+def _resampled(frames: Iterable[av.AudioFrame], clock: "_Clock") -> Iterator[Samples]:
     """Yield the samples of all frames; a format that changes on the way gets a new resampler."""
-    resampler, shape, clock = _Resampler(), None, _Clock()
+    resampler, shape = _Resampler(), None
     for frame in frames:
         if missing_s := clock.missing_before(frame):
             yield from resampler.held()
@@ -120,10 +122,13 @@ class _Resampler:
 
 
 class _Clock:
-    """Compares timestamps with what was heard: a moment keeps its time where packets before it are missing."""
+    """Compares timestamps with what was heard: a moment keeps its time where packets before it are missing.
 
-    def __init__(self) -> None:
-        self._expected_s: float | None = None
+    Time begins at `begins_s` or, where that is not known, with the first frame.
+    """
+
+    def __init__(self, begins_s: float | None) -> None:
+        self._expected_s = begins_s
 
     def missing_before(self, frame: av.AudioFrame) -> float:
         """Return how much (s) is missing before a frame."""

@@ -1,6 +1,7 @@
 """`python -m ingestion_pipeline.tuning.measure`: one configuration, in a process that ends with it."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 
+from ingestion_pipeline.errors import ModelFault
 from ingestion_pipeline.speech.recogniser import WhisperConfig
 
 from .plan import Measurement
@@ -24,6 +26,8 @@ def measure(config: WhisperConfig, files: Sequence[Path], patience_s: float) -> 
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=patience_s)
     except subprocess.TimeoutExpired:
         return Measurement(config, fault=f"not done after {patience_s:.0f} s")
+    if done.returncode < 0:
+        return Measurement(config, fault=f"ended by {signal.Signals(-done.returncode).name}")
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()] or [f"status {done.returncode}"]
         return Measurement(config, fault=said[-1].rpartition("Fault: ")[2])
@@ -43,6 +47,8 @@ def _measured(config: WhisperConfig, files: Sequence[Path]) -> dict[str, float]:
         return whisper.transcribe(file.name, file, None, said=lambda _: None).duration_s
 
     heard_s(files[0])
+    if not whisper.compute_type.startswith(config.compute):
+        raise ModelFault(f"{config.compute} does not work here, {whisper.compute_type} does.")
     began = monotonic()
     audio_s = took_s = 0.0
     while took_s < _LEAST_S:

@@ -74,6 +74,16 @@ def test_beside_decode_workers_one_core_embeds() -> None:
     assert threads[1:] == [1, joblib.cpu_count()]
 
 
+def test_a_text_that_no_model_can_read_fails_alone(embedders: Embedders) -> None:
+    """While the model loads for the first, the others ask."""
+    first, unreadable, there = (
+        embedders.embed(MINILM, [text], "document") for text in ("honey", "half of a pair: \ud800", "bees")
+    )
+    assert first.result().shape == there.result().shape == (1, 384)
+    with pytest.raises(TypeError):
+        unreadable.result()
+
+
 def test_a_model_that_does_not_load_fails_those_who_asked_for_it_alone(embedders: Embedders) -> None:
     missing, there = (
         embedders.embed("no/such-model", ["honey"], "document"),

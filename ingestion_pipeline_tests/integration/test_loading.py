@@ -9,13 +9,20 @@ from pathlib import Path
 
 import ctranslate2
 import joblib
+import numpy as np
 import pytest
+from faster_whisper import BatchedInferencePipeline
+from faster_whisper.tokenizer import Tokenizer
 from psutil import _psutil_linux
 
 from ingestion_pipeline.demo import MODEL
+from ingestion_pipeline.embedding.embedder import MINILM, InProcessEmbedder
 from ingestion_pipeline.errors import ModelFault
+from ingestion_pipeline.gpu import gpu_failed, out_of_memory
+from ingestion_pipeline.speech.decoder import mel_of
+from ingestion_pipeline.speech.decoding import Decoding, options_of
 from ingestion_pipeline.speech.loading import load_model
-from ingestion_pipeline.speech.models import gpu_failed, identity_of, loading_fault, out_of_memory
+from ingestion_pipeline.speech.models import fault_of, identity_of
 
 without_gpu = pytest.mark.skipif(ctranslate2.get_cuda_device_count() > 0, reason="there is a GPU")
 
@@ -53,7 +60,7 @@ def test_several_models_on_one_gpu_are_warned_of_with_the_reason_and_without_a_g
 
 def test_a_missing_cuda_library_is_named_with_its_package() -> None:
     said = "Library libcublas.so.12 is not found or cannot be loaded"
-    fault = loading_fault("small", "cuda", RuntimeError(said))
+    fault = fault_of("small", "cuda", RuntimeError(said))
     assert str(fault).startswith(
         f"Whisper model small cannot run on cuda: {said}. Run `pip install nvidia-cublas-cu12`"
     )
@@ -84,12 +91,31 @@ def test_cuda_is_complete_with_the_package_that_is_named(tmp_path: Path) -> None
         ("CUDA failed with error an illegal memory access was encountered", False, True),
         ("cuBLAS failed with status CUBLAS_STATUS_EXECUTION_FAILED", False, True),
         ("CUDA error: unspecified launch failure", False, True),
+        ("parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal", False, False),
+        ("cuBLAS failed with status CUBLAS_STATUS_NOT_SUPPORTED", False, False),
+        ("CUDA failed with error CUDA driver version is insufficient for CUDA runtime version", False, False),
         ("Library libcublas.so.12 is not found or cannot be loaded", False, False),
     ],
 )
 def test_a_gpu_that_is_full_is_told_from_one_that_has_failed(said: str, *, memory: bool, lost: bool) -> None:
     error = RuntimeError(said)
     assert (out_of_memory(error), gpu_failed(error)) == (memory, lost)
+
+
+@without_gpu
+def test_an_embedding_model_on_a_gpu_that_this_pytorch_cannot_use_says_what_to_do() -> None:
+    with pytest.raises(ModelFault, match=r"all-MiniLM-L6-v2 cannot run on cuda: .*set WHISPER_DEVICE=cpu"):
+        InProcessEmbedder(MINILM, "cuda").query("honey")
+
+
+def test_a_chunk_may_fill_all_of_whispers_places() -> None:
+    """A text of 30 s may have more tokens than the half of them that CTranslate2 allows by itself."""
+    model = load_model("demo-en", "cpu", "int8", 1)
+    tokenizer = Tokenizer(model.hf_tokenizer, False, "transcribe", "en")
+    endless = options_of(Decoding("en", beam=1, suppressed=(tokenizer.eot,)), tokenizer, (0.0,))
+    mel = mel_of(model, np.zeros(16_000, np.float32))
+    _, [heard] = BatchedInferencePipeline(model).generate_segment_batched(mel[None], tokenizer, endless)
+    assert len(heard["tokens"]) == 440
 
 
 def test_other_weights_in_the_same_folder_are_another_model(tmp_path: Path) -> None:

@@ -4,12 +4,18 @@ import json
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
+from ingestion_pipeline.demo import EPISODES
 from ingestion_pipeline.settings import load_settings
+from ingestion_pipeline.speech.recogniser import WhisperConfig
+from ingestion_pipeline.tuning.measure import measure
 from ingestion_pipeline_tests.support.installation import Installation
+from ingestion_pipeline_tests.support.model_servers import wait_until
 
 pytestmark = pytest.mark.slow
 CHOSEN = ["WHISPER_DEVICE", "WHISPER_COMPUTE", "WHISPER_PARALLEL_MODELS", "WHISPER_BATCH", "ASR_WORKERS"]
@@ -55,6 +61,23 @@ def test_where_nothing_works_it_says_why(here: Installation) -> None:
     assert done.returncode == 1
     assert "error: Nothing worked: Whisper model /no/such/model cannot be loaded" in done.stderr
     assert not (here.folder / "chosen.env").exists()
+
+
+def test_a_compute_type_that_another_one_stands_in_for_is_not_measured() -> None:
+    found = measure(WhisperConfig("demo-en", "cpu", "float16"), [EPISODES[0]], patience_s=60)
+    assert found.fault == "float16 does not work here, int8_float32 does."
+
+
+def test_a_measurement_that_is_killed_says_so() -> None:
+    with ThreadPoolExecutor(1) as threads:
+        measuring = threads.submit(measure, WhisperConfig("demo-en", "cpu", "int8"), [EPISODES[0]], patience_s=60)
+        wait_until(lambda: bool(_measuring()))
+        _measuring()[0].kill()
+        assert measuring.result().fault == "ended by SIGKILL"
+
+
+def _measuring() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "ingestion_pipeline.tuning.measure" in child.cmdline()]
 
 
 def test_json_has_each_measurement_and_the_choice(here: Installation) -> None:

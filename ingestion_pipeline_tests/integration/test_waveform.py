@@ -112,6 +112,28 @@ def test_silence_stands_for_what_the_timestamps_say_is_missing(tmp_path: Path, l
     assert likeness(heard[-9 * RATE :], sound[-9 * RATE :]) > 0.99
 
 
+def test_sound_that_begins_after_the_picture_keeps_its_time(tmp_path: Path) -> None:
+    sound, film = episode()[: 10 * RATE], tmp_path / "film.mkv"
+    whole = write_audio(tmp_path / "whole.mka", sound, codec="libopus", rate=48_000)
+    with av.open(str(whole)) as source, av.open(str(film), "w") as target:
+        picture = target.add_stream("mpeg4", rate=1, width=16, height=16)
+        stream = target.add_stream_from_template(source.streams.audio[0])
+        for number in range(4):
+            frame = av.VideoFrame(16, 16, "yuv420p")
+            frame.pts = number
+            target.mux(picture.encode(frame))
+        target.mux(picture.encode(None))
+        for packet in source.demux(audio=0):
+            if packet.pts is not None:
+                packet.pts = packet.dts = packet.pts + round(3 / packet.time_base)
+                packet.stream = stream
+                target.mux(packet)
+    heard = read(film)
+    assert len(heard) == pytest.approx(13 * RATE, abs=0.2 * RATE)
+    assert not heard[: round(2.9 * RATE)].any()
+    assert likeness(heard[-9 * RATE :], sound[-9 * RATE :]) > 0.99
+
+
 def test_recordings_that_were_joined_follow_one_another_though_the_clock_steps_back(tmp_path: Path) -> None:
     sound, joined = episode()[: 20 * RATE], tmp_path / "joined.ts"
     halves = [sound[: 12 * RATE], sound[12 * RATE :]]

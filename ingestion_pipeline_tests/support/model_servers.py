@@ -3,12 +3,16 @@
 import json
 import re
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -67,6 +71,35 @@ def tcp_server(
             yield Address(process.stdout.readline().strip(), key)
         finally:
             process.send_signal(signal.SIGTERM)
+
+
+@contextmanager
+def cutting(server: Address, times: int) -> Iterator[str]:
+    """Give a link to a server through a network that cuts so many connections once a transcription has begun."""
+    host, port = urlsplit(server.url).netloc.split(":")
+    left = [times]
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((host, int(port))) as upstream:
+                Thread(target=_forward, args=(self.request, upstream), daemon=True).start()
+                while data := upstream.recv(1 << 16):
+                    self.request.sendall(data)
+                    if b"transcript.began" in data and left[0]:
+                        left[0] -= 1
+                        return
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
+        relay.daemon_threads = True
+        Thread(target=relay.serve_forever).start()
+        yield f"http://127.0.0.1:{relay.server_address[1]}"
+        relay.shutdown()
+
+
+def _forward(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
 
 
 def transcribed(server: ModelServer, audio: Audio = EPISODE, lines: list[str] | None = None) -> Recognition:

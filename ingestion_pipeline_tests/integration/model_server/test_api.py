@@ -113,6 +113,8 @@ def test_bad_requests_get_the_form_of_the_api(client: openai.OpenAI) -> None:
         client.embeddings.create(input=[], model=MINILM)
     with pytest.raises(openai.BadRequestError, match="384 dimensions"):
         client.embeddings.create(input="x", model=MINILM, dimensions=5)
+    with pytest.raises(openai.BadRequestError, match="384 dimensions"):
+        client.embeddings.create(input="x", model=MINILM, dimensions=[384])  # type: ignore[arg-type]
 
 
 def test_too_large_an_upload_is_refused(client: openai.OpenAI) -> None:

@@ -22,6 +22,7 @@ from ingestion_pipeline_tests.support.model_servers import (
     DEMO,
     EPISODE,
     begun,
+    cutting,
     metric,
     model_server,
     pid_of,
@@ -64,6 +65,14 @@ def test_an_audio_on_which_it_breaks_down_twice_fails_and_says_so(server: ModelS
     assert transcribed(server).transcript.text
 
 
+def test_a_connection_that_is_cut_is_no_breakdown_of_the_server(tmp_path: Path, long: Audio) -> None:
+    lines: list[str] = []
+    with tcp_server() as address, cutting(address, 3) as url:
+        found = transcribed(ModelServer(ServerConfig(DEMO), tmp_path, url), long, lines)
+    assert found.transcript.duration_s == pytest.approx(long.duration_s, abs=0.1)
+    assert sum("another one is asked" in line for line in lines) == 3
+
+
 def test_a_run_that_waits_does_not_answer_for_a_breakdown(server: ModelServer, long: Audio) -> None:
     with ThreadPoolExecutor(2) as threads:
         at_work = threads.submit(transcribed, server, long)
@@ -76,7 +85,7 @@ def test_a_run_that_waits_does_not_answer_for_a_breakdown(server: ModelServer, l
 
 
 def test_a_run_may_wait_while_others_break_one_server_after_the_other(tmp_path: Path, site: Site) -> None:
-    site.add("/healthz", json.dumps({"version": this_version()}), "application/json")
+    site.add("/healthz", json.dumps({"version": this_version(), "pid": 1}), "application/json")
     event = {"type": "transcript.progress", "message": "3 videos wait", "figures": {"videos_active": 1}}
     site.add("/v1/audio/transcriptions", f"data: {json.dumps(event)}\n\n", "text/event-stream")
     lines: list[str] = []
@@ -91,10 +100,16 @@ def test_a_run_may_wait_while_others_break_one_server_after_the_other(tmp_path: 
         ServedWhisper(ModelServer(ServerConfig(DEMO), tmp_path, site.url)).transcribe("v1", EPISODE, "en", log)
 
 
+def test_what_is_no_model_server_is_named(tmp_path: Path, site: Site) -> None:
+    site.add("/healthz", "<html>Dagster</html>", "text/html")
+    with pytest.raises(ModelServerFault, match=f"{site.url} is no model server of ours. See MODEL_SERVER_URL"):
+        transcribed(ModelServer(ServerConfig(DEMO), tmp_path, site.url))
+
+
 def test_a_server_that_goes_again_and_again_is_given_up(tmp_path: Path, site: Site) -> None:
-    site.add("/healthz", json.dumps({"version": this_version()}), "application/json")
+    site.add("/healthz", json.dumps({"version": this_version(), "pid": 1}), "application/json")
     site.add("/v1/audio/transcriptions", "", "text/event-stream")
-    with pytest.raises(ModelServerFault, match="went away 5 times before it began"):
+    with pytest.raises(ModelServerFault, match="went away 5 times"):
         transcribed(ModelServer(ServerConfig(DEMO), tmp_path, site.url))
 
 
