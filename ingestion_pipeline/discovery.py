@@ -60,21 +60,22 @@ def discover(
 ) -> Discovery:
     """List each source and save its videos; of those that are new the newest `limit`, the rest is left for next time.
 
-    A source that cannot be listed keeps the reason, and does not stop the others.
+    A source that cannot be listed keeps the reason, and does not stop the others. Without a limit each is saved as soon
+    as it is listed; with one, all must have been.
     """
     found, listed = Discovery(), list[_Listed]()
     for source in sources:
         state, plan = _before(database, source, atom)
         listing = _list(database, source, plan, found, web, log)
-        with database.writing() as connection:
-            if listing is None:
+        if listing is None:
+            with database.writing() as connection:
                 catalogue.save_source_error(connection, source.name, state.config_hash, str(found.failed[source.name]))
-            else:
-                listed.append(_Listed(source, listing, _after(state, source, plan, listing)))
+            continue
+        listed.append(_Listed(source, listing, _after(state, source, plan, listing)))
+        if limit is None:
+            _keep(database, [listed.pop()], found, None)
+    _keep(database, listed, found, limit)
     with database.writing() as connection:
-        left = _save(connection, [one.listing for one in listed], found, limit)
-        for one in listed:
-            _save_state(connection, one, left)
         catalogue.forget_sources(connection, [source.name for source in sources])
     log(f"{found.listed} listed, {len(found.new)} new" + (f", {found.waiting} wait" if found.waiting else ""))
     return found
@@ -100,8 +101,7 @@ def catalogued(database: Database, key: str, web: Web, *, watch: str = WATCH, lo
     So a partition key may be typed in by hand. Raises `VideoUnknown` for other keys, and for what was removed.
     """
     with database.connection() as connection:
-        removed = catalogue.removed_keys(connection, [key])
-        if removed or catalogue.is_known(connection, key) or not is_youtube_id(key):
+        if not is_youtube_id(key) or catalogue.removed_keys(connection, [key]) or catalogue.is_named(connection, key):
             return catalogue.video_of(connection, key)
     video = _looked_up(database, key, watch + key, web, log)
     with database.writing() as connection:
@@ -173,15 +173,23 @@ def _after(before: SourceState, source: Source, plan: Plan, listing: Listing) ->
     )
 
 
+def _keep(database: Database, listed: Sequence[_Listed], found: Discovery, limit: int | None) -> None:
+    with database.writing() as connection:
+        left = _save(connection, [one.listing for one in listed], found, limit)
+        for one in listed:
+            _save_state(connection, one, left)
+
+
 def _save(connection: Connection, listings: Sequence[Listing], found: Discovery, limit: int | None) -> set[str]:
     """Save what was listed except what a person removed; return the keys of new videos that found no room."""
     listed = newest_of_all(listings)
     removed = catalogue.removed_keys(connection, [video.key for video in listed])
     wanted = [video for video in listed if video.key not in removed]
     unknown = catalogue.unknown_videos(connection, wanted)
-    found.new = unknown[:limit]
-    left = {video.key for video in unknown[len(found.new) :]}
-    found.waiting = len(left)
+    new = unknown[:limit]
+    left = {video.key for video in unknown[len(new) :]}
+    found.new.extend(new)
+    found.waiting += len(left)
     catalogue.save_videos(connection, [video for video in wanted if video.key not in left])
     return left
 

@@ -30,7 +30,10 @@ class Video:
 
 @dataclass(frozen=True)
 class Audio:
-    """An audio file on disk; `sample_rate` in Hz, `size` in bytes, `language` that of the chosen track if known."""
+    """An audio file on disk; `sample_rate` in Hz, `size` in bytes, `language` that of the chosen track if known.
+
+    `published_at` is when the recording was published, where its page said so while it was fetched.
+    """
 
     path: Path
     sha256: str
@@ -40,6 +43,7 @@ class Audio:
     sample_rate: int
     channels: int
     language: str | None = None
+    published_at: datetime | None = None
 
 
 @dataclass(frozen=True)

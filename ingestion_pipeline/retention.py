@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .audio.download import LOCAL
-from .errors import VideoBusy
+from .errors import EnvironmentFault, VideoBusy
 from .store import transcripts
 from .store.database import Database
 from .store.transcripts import Served
@@ -26,9 +26,10 @@ def days_kept(retention: str) -> int | None:
 def sweep(database: Database, days: int, log: Callable[[str], None]) -> Swept:
     """Delete the audio of which a transcript was made at least `days` ago; a local folder's own files stay.
 
-    What a run works on is left for next time.
+    What a run works on is left for next time. Raises `EnvironmentFault`, after all others, for files that cannot be
+    deleted.
     """
-    swept = Swept()
+    swept, kept = Swept(), list[str]()
     with database.connection() as connection:
         served = transcripts.served_audio(connection, LOCAL, days)
     for one in served:
@@ -37,6 +38,10 @@ def sweep(database: Database, days: int, log: Callable[[str], None]) -> Swept:
                 _delete(database, one, days, swept)
             except VideoBusy as busy:
                 log(busy.what)
+            except OSError as error:
+                kept.append(f"{one.path}: {error.strerror}")
+    if kept:
+        raise EnvironmentFault(f"{len(kept)} audio files cannot be deleted: {'; '.join(kept)}.", "Mend their rights.")
     return swept
 
 

@@ -10,9 +10,9 @@ from ingestion_pipeline.records import Audio, Video
 
 from .failures import classified
 from .files import causes, describe, disk_faults, put_in_place, remove_folder
-from .network import is_web_address, private_addresses_refused
+from .network import is_web_address, private_addresses_refused, shown
 from .probe import Probe, probe
-from .ytdlp import DIRECT, Access, Warnings, Watch, continuable, download
+from .ytdlp import DIRECT, Access, Downloaded, Warnings, Watch, continuable, download
 
 LOCAL = "folder"
 """The extractor of local files: used where they are, never copied."""
@@ -36,13 +36,12 @@ def fetch_audio(
     if video.extractor == LOCAL:
         return _local(video)
     if not is_web_address(video.media_url):
-        raise Permanent(f"{video.key}: {video.media_url} is not an http or https link.", "Mend the source.")
+        raise Permanent(f"{video.key}: {shown(video.media_url)} is not an http or https link.", "Mend the source.")
     partial = folder / ".partial" / _file_name(video)
     with _removed_unless_continuable(partial), disk_faults(folder):
         partial.mkdir(parents=True, exist_ok=True)
         watch = Watch(video, partial, max_bytes, progress)
-        file, language = _downloaded(video, partial, watch, allow_private, access)
-        audio = _keep(video, file, folder, language)
+        audio = _keep(video, _downloaded(video, partial, watch, allow_private, access), folder)
     remove_folder(partial)
     return audio
 
@@ -59,9 +58,7 @@ def _local(video: Video) -> Audio:
         ) from error
 
 
-def _downloaded(
-    video: Video, partial: Path, watch: Watch, allow_private: bool, access: Access
-) -> tuple[Path, str | None]:
+def _downloaded(video: Video, partial: Path, watch: Watch, allow_private: bool, access: Access) -> Downloaded:
     warnings = Warnings()
     try:
         with nullcontext() if allow_private else private_addresses_refused(access.proxy):
@@ -73,19 +70,19 @@ def _downloaded(
         raise typed or classified(video, error, warnings.hints) from error
 
 
-def _keep(video: Video, file: Path, folder: Path, language: str | None) -> Audio:
-    found = _probed(video, file)
-    audio = describe(file, found, language)
+def _keep(video: Video, downloaded: Downloaded, folder: Path) -> Audio:
+    found = _probed(video, downloaded.file)
+    audio = describe(downloaded.file, found, downloaded.language)
     target = folder / f"{_file_name(video)}.{found.extension}"
-    put_in_place(file, target)
-    return replace(audio, path=target)
+    put_in_place(downloaded.file, target)
+    return replace(audio, path=target, published_at=downloaded.published_at)
 
 
 def _probed(video: Video, file: Path) -> Probe:
     try:
         return probe(file)
     except Permanent as error:
-        raise Permanent(f"{video.key}, {video.media_url}: {error.what}", error.remedy) from error
+        raise Permanent(f"{video.key}, {shown(video.media_url)}: {error.what}", error.remedy) from error
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from ingestion_pipeline.errors import (
 )
 from ingestion_pipeline.records import Video
 
+from .network import shown
+
 WAIT = "The whole site is left alone for a while, then tried again; a lower SITE_RATE, PROXY or COOKIES_FILE help."
 LATER = "It is tried again by itself, a few times."
 DUE = "It is looked at again when it is due."
@@ -85,7 +87,7 @@ def classified(video: Video, exception: BaseException, hints: str = "") -> Inges
     kind, remedy = meaning_of(f"{exception} {hints}")
     if text.startswith("Unsupported URL"):
         text = f"{video.media_url} leads to a web page, not to audio"
-    what = f"{video.key}: {text}."
+    what = f"{video.key}: {_LINK.sub(lambda link: shown(link[0]), text)}."
     return Deferred(what, remedy, _due(text)) if kind is Deferred else kind(what, remedy)
 
 

@@ -27,6 +27,12 @@ def is_web_address(url: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
+def shown(url: str) -> str:
+    """Return a link as messages show it: without its query, in which private feeds have a token."""
+    address, mark, _ = url.partition("?")
+    return f"{address}?…" if mark else address
+
+
 @contextmanager
 def private_addresses_refused(proxy: str | None = None) -> Iterator[None]:
     """Refuse every connection of Python sockets to an address that is not public, while the block runs.

@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from ingestion_pipeline.languages import whisper_language
 from ingestion_pipeline.records import Video
 
 from .files import remove_folder
+from .network import shown
 
 if TYPE_CHECKING:
     from yt_dlp import YoutubeDL
@@ -113,10 +114,28 @@ def continuable(partial: Path) -> bool:
     return partial.exists() and any(file.stat().st_size for file in partial.iterdir() if file.name != _NOTE)
 
 
+def published(info: Mapping[str, Any]) -> datetime | None:
+    """Return when what yt-dlp describes was published, where it says so."""
+    if info.get("timestamp") is not None:
+        return datetime.fromtimestamp(info["timestamp"], UTC)
+    if info.get("upload_date"):
+        return datetime.strptime(info["upload_date"], "%Y%m%d").replace(tzinfo=UTC)
+    return None
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A file, the language of its track and when it was published, where the page says so."""
+
+    file: Path
+    language: str | None
+    published_at: datetime | None
+
+
 def download(
     video: Video, folder: Path, *, watch: Watch, warnings: Warnings, allow_private: bool, access: Access
-) -> tuple[Path, str | None]:
-    """Download the best audio track in its original language; return the file and that language, if known.
+) -> Downloaded:
+    """Download the best audio track in its original language.
 
     A file that an earlier call left in part is continued. Raises `Permanent` or `Deferred` for what is not one finished
     recording, and whatever yt-dlp raises.
@@ -126,8 +145,10 @@ def download(
         info: Any = ydl.extract_info(video.media_url)
     entries = [info] if info is not None and "entries" not in info else list((info or {}).get("entries") or ())
     if not entries:
-        raise Permanent(f"{video.key}: there is nothing to download at {video.media_url}.", "Look at the link.")
-    return Path(entries[0]["requested_downloads"][0]["filepath"]), whisper_language(entries[0].get("language"))
+        raise Permanent(f"{video.key}: there is nothing to download at {shown(video.media_url)}.", "Look at the link.")
+    found = entries[0]
+    file = Path(found["requested_downloads"][0]["filepath"])
+    return Downloaded(file, whisper_language(found.get("language")), published(found))
 
 
 def _options(video: Video, folder: Path, watch: Watch, warnings: Warnings, allow_private: bool) -> dict[str, Any]:
@@ -151,8 +172,9 @@ def _options(video: Video, folder: Path, watch: Watch, warnings: Warnings, allow
         "logger": warnings,
         "progress_hooks": [watch],
     }
-    # ffmpeg would connect unseen; a place where it is not hides it.
-    return options if allow_private else {**options, "ffmpeg_location": str(folder / "no-ffmpeg")}
+    # ffmpeg and rtmpdump would connect unseen; a place where it is not hides the first.
+    unseen = {"ffmpeg_location": str(folder / "no-ffmpeg"), "format": "ba[protocol!^=rtmp]/b[protocol!^=rtmp]"}
+    return options if allow_private else {**options, **unseen}
 
 
 def refuse(video: Video, info: dict[str, Any]) -> None:
@@ -165,7 +187,7 @@ def refuse(video: Video, info: dict[str, Any]) -> None:
         raise Deferred(f"{video.key} {words[status]}{when}.", "It is looked at again when it is due.", due)
     if (info.get("n_entries") or 1) > 1:
         raise Permanent(
-            f"{video.key}: {video.media_url} is a list of {info['n_entries']}, not one recording.",
+            f"{video.key}: {shown(video.media_url)} is a list of {info['n_entries']}, not one recording.",
             "Make it a source of its own.",
         )
 

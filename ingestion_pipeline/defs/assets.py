@@ -13,7 +13,7 @@ from ingestion_pipeline.sources.config import read_sources
 from ingestion_pipeline.store import catalogue as catalogue_table
 
 from .failures import explained
-from .metadata import about, preview, quality_note, source_metadata
+from .metadata import about, plain, preview, quality_note, source_metadata
 from .resources import Catalogue, Downloads, Embeddings, Quality, Store, Whisper
 
 videos = dg.DynamicPartitionsDefinition(name="videos")
@@ -66,7 +66,7 @@ def video_catalog(
             "listed": found.listed,
             "new": len(found.new),
             "waiting": found.waiting,
-            "faults": dg.MetadataValue.md("\n".join(f"- {fault}" for fault in found.faults) or "none"),
+            "faults": dg.MetadataValue.md("\n".join(f"- {plain(str(fault))}" for fault in found.faults) or "none"),
             "failed_sources": len(found.failed),
         },
         check_results=[_sources_listed(found)],

@@ -61,7 +61,7 @@ def preview(video: Video, transcript: Transcript) -> str:
     """Return the first sentences in Markdown, each with a link that opens the video there, and how to have all."""
     if not transcript.segments:
         return "no speech"
-    lines = [f"- {_place(video, segment.start)} {_plain(segment.text)}\n" for segment in transcript.segments]
+    lines = [f"- {_place(video, segment.start)} {plain(segment.text)}\n" for segment in transcript.segments]
     more = f"\n{len(lines)} segments: `ingest export {video.key} --format srt`"
     lengths = accumulate(len(line) for line in lines)
     shown = [line for line, length in zip(lines, lengths, strict=True) if length + len(more) < _SHOWN_AT_ONCE]
@@ -81,7 +81,7 @@ def source_metadata(sources: Sequence[SourceCounts]) -> dict[str, dg.MetadataVal
     """Return the table of sources, in Markdown since the errors are long; and its sums, which Dagster plots."""
     lines = [("source", *_COUNTS), ("---", *["--:"] * len(_COUNTS)), *map(_row, sources)]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    errors = "".join(f"\n- **{_plain(one.source)}**: {_plain(one.error)}" for one in sources if one.error)
+    errors = "".join(f"\n- **{plain(one.source)}**: {plain(one.error)}" for one in sources if one.error)
     sums = {name: sum(getattr(source, name) for source in sources) for name in _COUNTS}
     return {
         "sources": dg.MetadataValue.md(f"{table}\n{errors}".strip()),
@@ -90,7 +90,7 @@ def source_metadata(sources: Sequence[SourceCounts]) -> dict[str, dg.MetadataVal
 
 
 def _row(source: SourceCounts) -> tuple[str, ...]:
-    return _plain(source.source), *(str(getattr(source, name)) for name in _COUNTS)
+    return plain(source.source), *(str(getattr(source, name)) for name in _COUNTS)
 
 
 def _place(video: Video, seconds: float) -> str:
@@ -98,6 +98,6 @@ def _place(video: Video, seconds: float) -> str:
     return f"[{clock(seconds)}](<{link}>)" if link.startswith(("http://", "https://")) else clock(seconds)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text that Markdown leaves as it is."""
     return re.sub(r"([\\`*_\[\]<>#|~&])", r"\\\1", text)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ingestion_pipeline.due import Due, Request, due_now
+from ingestion_pipeline.politeness import host_of
 from ingestion_pipeline.store.requests import Candidate, SetBack
 
 from . import runs
@@ -24,12 +25,14 @@ def requested(
     store: Store,
     candidates: Sequence[Candidate],
     others: SetBack,
+    refusing: Sequence[str],
     *,
     nothing: str,
     now: datetime,
 ) -> dg.SensorResult:
     """Return the requests for those candidates that are due, or else, after `nothing`, what is waited for.
 
+    What lies on one of the `refusing` hosts is left for later: its run would end at once, to be tried again then.
     The candidates were read before the instance is asked: of a run that ended in between, the end is seen here; and the
     backfills before the runs, for those that they request in between. What is given up is from now on among the
     failures.
@@ -39,7 +42,8 @@ def requested(
     held = runs.videos_awaiting_backfills(instance, repository) if candidates else set()
     busy = runs.videos_in_progress(instance) if candidates else set()
     held -= busy
-    taken = busy | held
+    left_alone = {video.key for video in candidates if host_of(video.media_url) in refusing} - busy - held
+    taken = busy | held | left_alone
     free = [video for video in candidates if video.key not in taken]
     room = MOST_AT_ONCE - runs.requests_in_progress(instance, SENSORS) if free else 0
     pause_s = store.retry_after_s
@@ -53,6 +57,7 @@ def requested(
     counts = {
         "in progress": sum(video.key in busy for video in candidates),
         "in a backfill": sum(video.key in held for video in candidates),
+        "wait for a site that refuses": len(left_alone),
         "wait for a place": len(free) if room <= 0 else 0,
     }
     return dg.SensorResult(skip_reason=f"{nothing}; {_waited_for(counts, due, others)}".removesuffix("; "))
@@ -66,9 +71,9 @@ def run_request(request: Request) -> dg.RunRequest:
 
 
 def _waited_for(counts: dict[str, int], due: Due, others: SetBack) -> str:
-    """Return what is waited for, in words: 3 in progress, 2 wait until 14:05 UTC, 1 failed for good."""
+    """Return what is waited for, in words: 3 in progress, 2 wait until 2026-11-28 14:05 UTC, 1 failed for good."""
     times = [time for time in (due.next_at, others.next_at) if time is not None]
-    until = f"wait until {min(times).astimezone(UTC):%H:%M} UTC" if times else "wait"
+    until = f"wait until {min(times).astimezone(UTC):%Y-%m-%d %H:%M} UTC" if times else "wait"
     counts = {
         **counts,
         until: due.waiting + others.waiting,

@@ -6,7 +6,7 @@ from time import time
 import dagster as dg
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-from ingestion_pipeline.store import requests
+from ingestion_pipeline.store import requests, sites
 
 from .jobs import ingest_video
 from .requesting import requested
@@ -30,7 +30,8 @@ def new_uploads(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorR
     with store.database.connection() as connection:
         candidates = requests.new_videos(connection)
         others = requests.set_back(connection, now)
-    return requested(context, store, candidates, others, nothing="nothing new", now=now)
+        refusing = sites.blocked_hosts(connection)
+    return requested(context, store, candidates, others, refusing, nothing="nothing new", now=now)
 
 
 @dg.sensor(
@@ -45,7 +46,8 @@ def retry_due(context: dg.SensorEvaluationContext, store: Store) -> dg.SensorRes
     with store.database.connection() as connection:
         candidates = requests.retries(connection, now)
         others = requests.set_back(connection, now)
-    return requested(context, store, candidates, others, nothing="nothing to try again", now=now)
+        refusing = sites.blocked_hosts(connection)
+    return requested(context, store, candidates, others, refusing, nothing="nothing to try again", now=now)
 
 
 @dg.sensor(

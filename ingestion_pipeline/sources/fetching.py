@@ -8,6 +8,7 @@ from http.client import HTTPException, HTTPResponse
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from ingestion_pipeline.audio.network import shown
 from ingestion_pipeline.errors import SourceFault, SourceRefused
 
 from .entries import FeedState
@@ -104,4 +105,4 @@ def _ascii(url: str) -> str:
 
 
 def _fault(name: str, url: str, reason: str, kind: type[SourceFault] = SourceFault) -> SourceFault:
-    return kind(f"Source {name}: {url} cannot be had: {reason}.", "Correct it in sources.yaml, or wait.")
+    return kind(f"Source {name}: {shown(url)} cannot be had: {reason}.", "Correct it in sources.yaml, or wait.")

@@ -46,7 +46,9 @@ def _listed(
         return list_feed(source, plan.state, on_warning=on_warning)
     if plan.url is None:
         return list_folder(source)
-    version = latest_uploads(source.name, plan.probe, on_warning) if plan.probe else None
+    # The feed is asked without yt-dlp, and so not by way of the proxy, without which the site may refuse.
+    probe = None if access.proxy else plan.probe
+    version = latest_uploads(source.name, probe, on_warning) if probe else None
     if version and version == plan.state.etag:
         return Listing(state=plan.state, unchanged=True)
     listing = list_site(

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from ingestion_pipeline.audio.ytdlp import DIRECT, Access, youtube_dl
+from ingestion_pipeline.audio.ytdlp import DIRECT, Access, published, youtube_dl
 from ingestion_pipeline.errors import IngestionError, SourceFault
 from ingestion_pipeline.languages import whisper_language
 from ingestion_pipeline.records import Video
@@ -115,7 +114,9 @@ def _is_list(entry: Info) -> bool:
         return True
     if entry.get("_type") not in _LINKS:
         return False
-    return _extractor(entry["url"], entry.get("ie_key")).is_single_video(entry["url"]) is False
+    extractor = _extractor(entry["url"], entry.get("ie_key"))
+    # Of YouTube's tabs, playlists among them, yt-dlp does not say that they are no videos.
+    return extractor.ie_key() == "YoutubeTab" or extractor.is_single_video(entry["url"]) is False
 
 
 def _extractor(url: str, key: str | None) -> Any:  # noqa: ANN401 yt-dlp has no types
@@ -137,7 +138,7 @@ def _video(source: Source, entry: Info, parent: Info) -> Video:
         page_url=link if link.startswith(("http://", "https://")) else str(parent.get("webpage_url") or source.url),
         title=clean_title(entry.get("title")) or source_id,
         channel=clean_title(_first(entry, "channel", "uploader") or _first(parent, "channel", "uploader")),
-        published_at=_published(entry),
+        published_at=published(entry),
         duration_s=entry.get("duration"),
         language=source.language or whisper_language(entry.get("language")),
         live_status=_live_status(entry),
@@ -166,14 +167,6 @@ def _identity(entry: Info, parent: Info, link: str) -> tuple[str, str]:
 
 def _first(info: Info, *names: str) -> str | None:
     return next((str(info[name]) for name in names if info.get(name)), None)
-
-
-def _published(entry: Info) -> datetime | None:
-    if entry.get("timestamp") is not None:
-        return datetime.fromtimestamp(entry["timestamp"], UTC)
-    if entry.get("upload_date"):
-        return datetime.strptime(entry["upload_date"], "%Y%m%d").replace(tzinfo=UTC)
-    return None
 
 
 def _live_status(entry: Info) -> str | None:

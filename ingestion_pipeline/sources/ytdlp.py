@@ -6,6 +6,7 @@ from typing import Any
 
 from ingestion_pipeline.audio.failures import meaning_of
 from ingestion_pipeline.audio.files import causes
+from ingestion_pipeline.audio.network import shown
 from ingestion_pipeline.errors import Breaker, IngestionError, PrivateAddress, SourceFault, SourceRefused
 
 from .config import Source
@@ -52,7 +53,7 @@ def fault(source: Source, error: Exception) -> IngestionError:
     reason = _one_line(str(error)) or type(error).__name__
     kind, _ = meaning_of(str(error))
     return (SourceRefused if kind is Breaker else SourceFault)(
-        f"Source {source.name}: {source.url} cannot be listed: {reason.rstrip('.')}.",
+        f"Source {source.name}: {shown(str(source.url))} cannot be listed: {reason.rstrip('.')}.",
         "Open it in a browser; if it is right, update yt-dlp.",
     )
 

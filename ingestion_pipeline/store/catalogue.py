@@ -78,6 +78,11 @@ def is_known(connection: Connection, key: str) -> bool:
     return connection.execute(_SQL["known_keys"], ([key],)).fetchone() is not None
 
 
+def is_named(connection: Connection, key: str) -> bool:
+    """Tell whether the catalogue holds a video, and more of it than its key."""
+    return connection.execute(_SQL["is_named"], {"key": key}).fetchone() == (True,)
+
+
 def removed_keys(connection: Connection, keys: Sequence[str]) -> set[str]:
     """Return those of `keys` whose videos a person removed."""
     return {key for (key,) in connection.execute(_SQL["removed_keys"], (list(keys),))}

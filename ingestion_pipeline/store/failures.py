@@ -43,8 +43,9 @@ class Due:
 def note(connection: Connection, failure: Failure, retry_at: Callable[[int], datetime | None]) -> Failure | None:
     """Keep a failure and return it as it stands now; None where the catalogue has no such video.
 
-    Attempts are counted as long as the kind stays the same; `retry_at` gives the time of the next try for their count.
-    What changes its kind, or will not be tried again any more, is news.
+    Attempts are counted as long as the kind stays the same, and those of what may pass also while the video waited in
+    between; `retry_at` gives the time of the next try for their count. What fails in another way, or will not be tried
+    again any more, is news.
     """
     row = connection.execute(_SQL["note"], failure.__dict__).fetchone()
     if row is None:

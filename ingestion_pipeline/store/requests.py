@@ -19,6 +19,7 @@ class Candidate:
     title: str
     channel: str
     source: str
+    media_url: str
     duration_s: float | None
     retry_at: datetime | None = None
 

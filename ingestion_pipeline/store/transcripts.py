@@ -29,8 +29,13 @@ def audio_of(connection: Connection, video: str) -> Audio | None:
 
 
 def save_audio(connection: Connection, video: str, audio: Audio) -> None:
-    """Note where the audio of a video lies; the same audio again counts as fetched when it was first."""
-    connection.execute(_SQL["save_audio"], {**asdict(audio), "video": video, "path": str(audio.path)})
+    """Note where the audio of a video lies; the same audio again counts as fetched when it was first.
+
+    A video whose listing has no date gets that of its page: YouTube's lists say "2 years ago".
+    """
+    values = {**asdict(audio), "video": video, "path": str(audio.path)}
+    connection.execute(_SQL["save_audio"], values)
+    connection.execute(_SQL["save_date"], values)
 
 
 def served_audio(connection: Connection, local: str, days: int, video: str | None = None) -> list[Served]:

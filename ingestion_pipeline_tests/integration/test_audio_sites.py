@@ -1,6 +1,7 @@
 """Downloads through a site's extractor, and of streams in segments."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import av
@@ -46,6 +47,7 @@ def test_a_video_is_downloaded_and_its_language_kept(site: Site, tmp_path: Path)
     audio = fetch(add_video(site, SiteVideo("v1", language="de-CH"), OPUS), tmp_path)
     assert audio.path.read_bytes() == OPUS
     assert audio.language == "de"
+    assert audio.published_at == datetime(2025, 6, 15, 15, 6, 40, tzinfo=UTC)
     assert files_in(tmp_path) == ["site-1.opus"]
 
 

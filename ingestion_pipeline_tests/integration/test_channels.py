@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ingestion_pipeline.audio.ytdlp import Access
 from ingestion_pipeline.discovery import config_hash, discover
-from ingestion_pipeline.errors import SourceRefused
+from ingestion_pipeline.errors import SourceFault, SourceRefused
 from ingestion_pipeline.politeness import Web
 from ingestion_pipeline.sources.config import Source
 from ingestion_pipeline.sources.entries import FeedState
@@ -67,6 +68,13 @@ def test_a_feed_that_names_the_same_uploads_spares_the_channel(channel: Channel)
     again = channel.listed(first.state)
     assert (again.unchanged, again.videos, again.state) == (True, (), first.state)
     assert channel.asked() == ["/atom"]
+
+
+def test_behind_a_proxy_the_feed_which_does_not_know_it_is_left_out(channel: Channel) -> None:
+    source, plan = Source(name="c", url=channel.url), Plan(channel.url, RECENT, channel.atom)
+    with pytest.raises(SourceFault):  # the site is no proxy
+        list_source(source, plan, on_warning=print, allow_private=True, access=Access(proxy=channel.site.url))
+    assert not any("/atom" in path for path in channel.asked())
 
 
 def test_a_new_upload_is_found_with_one_page_of_each_tab(channel: Channel) -> None:

@@ -105,6 +105,20 @@ def test_a_source_that_is_down_does_not_stop_the_others(database: Database, site
     assert "404" in str(fault)
 
 
+def test_what_was_listed_before_a_discovery_is_killed_is_saved(database: Database, site: Site) -> None:
+    sources = [Source(name=name, feed=site.add(f"/{name}", feed(name), "application/rss+xml")) for name in "abc"]
+
+    def killed(line: str) -> None:
+        if line.startswith("c:"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        discover(database, sources, Web(allow_private=True), log=killed)
+    with database.connection() as connection:
+        assert len(catalogue.all_keys(connection)) == 2
+    assert titles(listed(database, *sources)) == ["c"]
+
+
 def test_each_source_keeps_why_it_could_not_be_listed_until_it_can(database: Database, site: Site) -> None:
     good = Source(name="good", feed=site.add("/feed", feed("one"), "application/rss+xml"))
     bad = Source(name="bad", feed=f"{site.url}/absent")

@@ -12,7 +12,15 @@ import pytest
 from ingestion_pipeline import notification
 from ingestion_pipeline.defs.notification import Messages, failure_messages, notify_failures
 from ingestion_pipeline.defs.resources import Store
-from ingestion_pipeline.errors import BadSettings, Deferred, EnvironmentFault, IngestionError, Permanent, Transient
+from ingestion_pipeline.errors import (
+    BadSettings,
+    Breaker,
+    Deferred,
+    EnvironmentFault,
+    IngestionError,
+    Permanent,
+    Transient,
+)
 from ingestion_pipeline.failures import note
 from ingestion_pipeline.store import catalogue, failures
 from ingestion_pipeline.store.database import Database
@@ -141,6 +149,17 @@ def test_only_news_is_told(database: Database, inbox: Inbox) -> None:
     for error, messages in steps:
         fail(database, 1, error)
         assert told() == messages, error
+
+
+def test_a_site_that_refuses_in_between_neither_ends_the_count_nor_is_news(database: Database) -> None:
+    attempts, untold = list[int](), list[int]()
+    for error in (Transient("403"), Breaker("429"), Transient("403"), Breaker("429"), Transient("403")):
+        attempts.append(fail(database, 1, error).attempts)
+        with database.writing() as connection:
+            untold.append(len(failures.untold(connection)))
+            failures.told(connection, failures.untold(connection))
+    assert attempts == [1, 1, 2, 1, 3]
+    assert untold == [1, 0, 0, 0, 0]
 
 
 def test_a_message_that_is_not_taken_is_sent_again_and_failures_meanwhile_are_told(

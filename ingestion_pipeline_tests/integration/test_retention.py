@@ -7,6 +7,7 @@ import pytest
 
 from ingestion_pipeline import pipeline
 from ingestion_pipeline.demo import EPISODES
+from ingestion_pipeline.errors import EnvironmentFault
 from ingestion_pipeline.records import Audio, Transcript, Video
 from ingestion_pipeline.retention import Swept, days_kept, sweep
 from ingestion_pipeline.speech.recogniser import Recognition
@@ -158,6 +159,18 @@ def test_what_a_run_works_on_is_left_for_next_time(project: Project) -> None:
     with project.database.only_run_of(project.video.key):
         assert project.sweep() == Swept()
     assert project.sweep().files == 1
+
+
+def test_a_file_that_cannot_be_deleted_does_not_keep_the_others(project: Project) -> None:
+    other = Project(project.database, project.downloads.folder / "other", key="feed-2", source_id="urn:2")
+    other.downloads.folder.mkdir()
+    for one in (project, other):
+        one.run()
+    project.file.unlink()
+    project.file.mkdir()
+    with pytest.raises(EnvironmentFault, match=f"1 audio files cannot be deleted: {project.file}: Is a directory"):
+        project.sweep()
+    assert not other.file.exists()
 
 
 def test_audio_that_is_lost_before_it_is_transcribed_is_downloaded_again(project: Project) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Engine
 from ingestion_pipeline.definitions import definitions
 from ingestion_pipeline.defs.requesting import MOST_AT_ONCE
 from ingestion_pipeline.settings import Settings
-from ingestion_pipeline.store import catalogue, failures
+from ingestion_pipeline.store import catalogue, failures, sites
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline.store.failures import Failure
 from ingestion_pipeline_tests.support.daemon import Daemon, finish, note_failure
@@ -212,6 +212,20 @@ def test_a_retry_that_is_killed_is_tried_again_after_a_pause(database: Database,
     assert daemon.tick("retry_due") == []
     note_failure(database, key, retry_in_s=0)
     assert daemon.tick("retry_due") == [key]
+
+
+def test_what_lies_on_a_site_that_refuses_is_requested_once_its_pause_is_over(
+    database: Database, daemon: Daemon
+) -> None:
+    [here], elsewhere = add(database, 1), video(2, media_url="https://elsewhere.org/2.mp3")
+    with database.writing() as connection:
+        catalogue.save_videos(connection, [elsewhere])
+        sites.block(connection, "example.org", datetime.now(UTC) + timedelta(hours=1), "HTTP 429")
+    assert daemon.tick("new_uploads") == [elsewhere.key]
+    assert said(daemon, "new_uploads") == "nothing new; 1 in progress, 1 wait for a site that refuses"
+    with database.writing() as connection:
+        sites.unblock(connection, ["example.org"])
+    assert daemon.tick("new_uploads") == [here]
 
 
 def test_a_video_that_a_person_runs_is_not_requested_besides(database: Database, daemon: Daemon) -> None:

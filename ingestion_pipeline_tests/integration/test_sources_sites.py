@@ -10,6 +10,7 @@ from ingestion_pipeline.errors import PrivateAddress, SourceFault
 from ingestion_pipeline.records import Video
 from ingestion_pipeline.sources.config import Source
 from ingestion_pipeline.sources.listing import list_source
+from ingestion_pipeline.sources.sites import _is_list
 from ingestion_pipeline_tests.support.video_site import (
     SiteVideo,
     add_channel,
@@ -144,6 +145,18 @@ def test_a_page_of_links_gives_what_they_lead_to_lists_included(site: Site) -> N
     assert videos["dQw4w9WgXcQ"].published_at is None  # YouTube's lists have rough dates: good to filter by alone
     assert videos["v0"].published_at is not None
     assert "dQw4w9WgXcQ" not in {video.key for video in listed(url, since=date(2025, 7, 2))}
+
+
+@pytest.mark.parametrize(
+    ("link", "is_list"),
+    [
+        ({"url": "https://www.youtube.com/playlist?list=PL0123456789", "ie_key": "YoutubeTab"}, True),
+        ({"url": "https://www.youtube.com/@somebody/playlists"}, True),
+        ({"url": "https://www.youtube.com/watch?v=dQw4w9WgXcQ", "ie_key": "Youtube"}, False),
+    ],
+)
+def test_a_playlist_in_a_list_is_opened(link: dict[str, str], is_list: bool) -> None:
+    assert _is_list({"_type": "url", **link}) == is_list
 
 
 def test_a_refused_private_address_stays_one(site: Site) -> None:

@@ -53,6 +53,13 @@ def test_where_its_page_says_nothing_the_download_is_to_say_why(database: Databa
     assert (video.key, video.title, video.source_id) == (ID, ID, ID)
 
 
+def test_what_could_not_be_looked_up_is_when_it_is_fetched_again(database: Database, site: Site) -> None:
+    looked_up(database, site, ID)
+    item = f"<item><title>Me at the zoo</title><link>{PAGE}</link></item>"
+    site.add(f"/watch/{ID}", f'<rss version="2.0"><channel><title>T</title>{item}</channel></rss>', "text/xml")
+    assert looked_up(database, site, ID).title == "Me at the zoo"
+
+
 @pytest.mark.parametrize("key", ["nothing", "feed-0123456789ab", "not an id!!"])
 def test_no_other_key_is_taken_for_one(database: Database, site: Site, key: str) -> None:
     with pytest.raises(VideoUnknown, match=f"{key} is not in the catalogue"):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ingestion_pipeline.audio import is_web_address, private_addresses_refused
+from ingestion_pipeline.audio.network import shown
 from ingestion_pipeline.errors import PrivateAddress
 
 
@@ -126,3 +127,14 @@ def test_web_addresses(url: str) -> None:
 )
 def test_other_addresses(url: str) -> None:
     assert not is_web_address(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("https://pod.org/feed?auth=secret", "https://pod.org/feed?…"),
+        ("https://pod.org/1.mp3", "https://pod.org/1.mp3"),
+    ],
+)
+def test_messages_do_not_show_what_a_link_asks_with(url: str, text: str) -> None:
+    assert shown(url) == text

@@ -12,12 +12,12 @@ from ingestion_pipeline.store.requests import Candidate
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-VIDEO = Candidate("one", "One", "Pod", "pod", 60.0)
+VIDEO = Candidate("one", "One", "Pod", "pod", "https://pod.org/1", 60.0)
 PAUSE_S = 300
 
 
 def failed(retry_at: datetime) -> Candidate:
-    return Candidate("one", "One", "Pod", "pod", 60.0, retry_at)
+    return Candidate("one", "One", "Pod", "pod", "https://pod.org/1", 60.0, retry_at)
 
 
 def killed(count: int, last: datetime = NOON) -> list[PastRun]:
@@ -71,7 +71,7 @@ def test_runs_that_somebody_deleted_do_not_bring_an_old_key_back() -> None:
 
 @given(st.lists(st.booleans(), max_size=300), st.integers(0, 120))
 def test_the_first_that_are_due_are_taken_and_the_others_counted(waits: list[bool], room: int) -> None:
-    candidates = [Candidate(str(number), "", "", "", None) for number in range(len(waits))]
+    candidates = [Candidate(str(number), "", "", "", "", None) for number in range(len(waits))]
     asked: list[str] = []
 
     def runs_of(keys: Sequence[str]) -> Mapping[str, Sequence[PastRun]]:

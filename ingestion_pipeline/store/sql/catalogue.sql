@@ -20,6 +20,9 @@ on conflict (key) do update set
 -- name: known_keys
 select key from videos where key = any(%s)
 
+-- name: is_named
+select exists (select from videos where key = %(key)s and title <> %(key)s)
+
 -- name: all_keys
 select key from videos
 

@@ -1,15 +1,28 @@
 -- name: note
-insert into failures as failure (video, asset, kind, reason, remedy, attempts, run_id)
-select key, %(asset)s, %(kind)s, %(reason)s, %(remedy)s, 1, %(run_id)s from videos where key = %(video)s
+insert into failures as failure (video, asset, kind, reason, remedy, attempts, run_id, transient_runs)
+select key, %(asset)s, %(kind)s, %(reason)s, %(remedy)s, 1, %(run_id)s, (%(kind)s = 'transient')::integer
+from videos where key = %(video)s
 on conflict (video) do update set
     asset = excluded.asset,
     kind = excluded.kind,
     reason = excluded.reason,
     remedy = excluded.remedy,
-    attempts = case when failure.kind = excluded.kind then failure.attempts + 1 else 1 end,
+    attempts = case
+        when excluded.kind = 'transient' then failure.transient_runs + 1
+        when failure.kind = excluded.kind then failure.attempts + 1
+        else 1
+    end,
+    transient_runs = case
+        when excluded.kind = 'transient' then failure.transient_runs + 1
+        when excluded.kind in ('breaker', 'deferred') then failure.transient_runs
+        else 0
+    end,
     run_id = excluded.run_id,
     failed_at = excluded.failed_at,
-    told_at = case when failure.kind = excluded.kind then failure.told_at end
+    told_at = case
+        when failure.kind = excluded.kind or excluded.kind in ('breaker', 'deferred') then failure.told_at
+        when excluded.kind = 'transient' and failure.transient_runs > 0 then failure.told_at
+    end
 returning attempts
 
 -- name: schedule

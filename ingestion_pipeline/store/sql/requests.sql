@@ -1,12 +1,12 @@
 -- name: new
-select v.key, v.title, v.channel, v.source, v.duration_s, null::timestamptz as retry_at
+select v.key, v.title, v.channel, v.source, v.media_url, v.duration_s, null::timestamptz as retry_at
 from videos v
 left join failures f on f.video = v.key
 where f.video is null and not exists (select from embedded_videos e where e.video = v.key)
 order by coalesce(v.published_at, v.discovered_at) desc, v.key
 
 -- name: retries
-select v.key, v.title, v.channel, v.source, v.duration_s, f.retry_at
+select v.key, v.title, v.channel, v.source, v.media_url, v.duration_s, f.retry_at
 from failures f
 join videos v on v.key = f.video
 where f.retry_at <= %(now)s

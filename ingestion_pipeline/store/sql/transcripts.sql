@@ -17,6 +17,9 @@ on conflict (video) do update set
     language = excluded.language,
     fetched_at = case when audio.sha256 = excluded.sha256 then audio.fetched_at else now() end
 
+-- name: save_date
+update videos set published_at = %(published_at)s where key = %(video)s and published_at is null
+
 -- name: served_audio
 select a.video, a.path
 from audio a
