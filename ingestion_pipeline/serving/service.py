@@ -15,7 +15,6 @@ from ingestion_pipeline.speech.decoding import Decoding
 from ingestion_pipeline.speech.resident import ResidentWhisper
 from ingestion_pipeline.speech.scheduler import Job
 
-from . import heap
 from .config import ServerConfig
 from .embedders import Embedders
 from .telemetry import Telemetry
@@ -42,7 +41,6 @@ class Service:
     """The state of a server; `decoding` is for benchmarks."""
 
     def __init__(self, config: ServerConfig, limits: Limits, decoding: Decoding | None = None) -> None:
-        heap.keep_small()
         self.config, self.limits = config, limits
         self.whisper = ResidentWhisper(config.whisper, decoding)
         self.embedders = Embedders(config.whisper.device, self._decoding)
