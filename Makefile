@@ -55,13 +55,13 @@ demo-audio: $(INSTALLED) ## Speak the demo episodes and the held-out sentences a
 bench-asr: $(INSTALLED) ## Compare four ways of transcribing, a night long; QUICK=1: under ten minutes
 	$(RUN) -m benchmarks.asr $(if $(QUICK),--quick --fresh)
 
-bench-runs: $(INSTALLED) ## Measure what a run for each video costs, about half an hour
+bench-runs: $(INSTALLED) ## Measure what a run for each video costs, about 20 minutes
 	$(RUN) -m benchmarks.runs
 
 bench-search: $(INSTALLED) ## Measure writing and searching 100,000 passages, about 15 minutes; QUICK=1: a few
 	$(RUN) -m benchmarks.search $(if $(QUICK),--quick)
 
-soak: $(INSTALLED) ## Ingest 300 videos from a bad site while things are killed, about half an hour
+soak: $(INSTALLED) ## Ingest 300 videos from a bad site while things are killed, about a quarter of an hour
 	$(RUN) -m benchmarks.soak
 
 screenshots: $(INSTALLED) ## Take the pictures of docs/operations.md anew (needs Chromium)
