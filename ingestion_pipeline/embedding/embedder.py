@@ -148,11 +148,20 @@ def import_libraries() -> None:
     import sentence_transformers  # noqa: F401
 
 
-def use_threads(count: int) -> None:
-    """Have what this thread asks torch for computed by so many threads."""
+def use_one_core(alone: bool) -> None:
+    """Have what this thread asks torch for computed on one core, or else on as many as torch takes by itself."""
     import torch
 
-    torch.set_num_threads(count)
+    of_its_own = _threads_of_torch()
+    torch.set_num_threads(1 if alone else of_its_own)
+
+
+@lru_cache(maxsize=1)
+def _threads_of_torch() -> int:
+    """Return how many threads torch takes where nobody has told it."""
+    import torch
+
+    return torch.get_num_threads()
 
 
 def check_present(model: str) -> None:

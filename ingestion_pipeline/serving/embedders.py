@@ -7,12 +7,11 @@ from itertools import accumulate
 from threading import Condition, Thread
 from typing import Literal
 
-import joblib
 import numpy as np
 from numpy import float32
 from numpy.typing import NDArray
 
-from ingestion_pipeline.embedding.embedder import InProcessEmbedder, use_threads
+from ingestion_pipeline.embedding.embedder import InProcessEmbedder, use_one_core
 from ingestion_pipeline.errors import ModelFault
 
 Kind = Literal["document", "query"]
@@ -89,7 +88,7 @@ class Embedders:
         """Embed all texts as one list; where that fails, each alone, so that only who is at fault learns of it."""
         texts = [text for asked in waiting for text in asked.texts]
         try:
-            use_threads(1 if self._decoding() else joblib.cpu_count())
+            use_one_core(self._decoding())
             vectors = _vectors(waiting[0], texts)
         except Exception as error:  # noqa: BLE001 - raised in the threads that wait for it
             if len(waiting) == 1 or isinstance(error, ModelFault):
