@@ -34,7 +34,7 @@ class Embedders:
     """Embedding models by name, loaded when first asked for; one thread serves them all.
 
     `texts` were embedded so far, in so many `batches`. While `decoding` says so, they are computed on one core: torch's
-    threads wait for one another after each operation, which beside decode workers takes ten times as long.
+    threads wait for one another after each operation, which beside decode workers takes twice as long.
     """
 
     def __init__(self, device: str, decoding: Callable[[], bool]) -> None:

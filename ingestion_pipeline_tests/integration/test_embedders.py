@@ -59,7 +59,7 @@ def test_a_search_does_not_wait_behind_the_passages_of_runs(embedders: Embedders
 
 
 def test_beside_decode_workers_one_core_embeds() -> None:
-    """Threads of torch that wait for one another, and for a core, would take ten times as long."""
+    """Threads of torch that wait for one another, and for a core, would take twice as long."""
     threads, answers = list[int](), [True, False, False]
 
     def decoding() -> bool:
