@@ -42,8 +42,10 @@ def requested(
     held = runs.videos_awaiting_backfills(instance, repository) if candidates else set()
     busy = runs.videos_in_progress(instance) if candidates else set()
     held -= busy
-    left_alone = {video.key for video in candidates if host_of(video.media_url) in refusing} - busy - held
-    taken = busy | held | left_alone
+    taken = busy | held
+    on_them = [video for video in candidates if host_of(video.media_url) in refusing] if refusing else []
+    left_alone = {video.key for video in on_them} - taken
+    taken |= left_alone
     free = [video for video in candidates if video.key not in taken]
     room = MOST_AT_ONCE - runs.requests_in_progress(instance, SENSORS) if free else 0
     pause_s = store.retry_after_s

@@ -48,8 +48,10 @@ class LocalServer:
         """Say whether a server answers."""
         if not self.socket_path.exists():
             return False
-        with contextlib.suppress(FileNotFoundError):  # a server that has just ended takes the folder with it
+        try:
             check_owner(self.socket_path.parent)
+        except FileNotFoundError:  # a server that has just ended takes the folder with it
+            return False
         return self.address.pid() is not None
 
     def have(self) -> None:
@@ -68,7 +70,7 @@ class LocalServer:
 
     def end(self) -> None:
         """Have the server finish what it has begun and end; return when it has. Nothing where none answers."""
-        pid = self.address.pid()
+        pid = self.address.pid() if self.running() else None
         if pid is None:
             return
         with contextlib.suppress(ProcessLookupError):
