@@ -32,12 +32,11 @@ CURRICULUM = (
     Stage(10, 16, 2000),
     Stage(18, 16, 1200),
     Stage(30, 8, 1650),
-    Stage(30, 8, 1300),
-    Stage(30, 8, 300, silent=0.3, rate=0.1),
+    Stage(30, 8, 1600, silent=0.2),
 )
 """More than half of the time goes into windows of 18 and 30 s: late in long windows is where the errors are.
 
-The end is for silence, noise and tones, of which a last one still got a text.
+The last has twice as much silence, noise and tones, of which one still got a text otherwise.
 """
 UTTERANCES = 30_000
 

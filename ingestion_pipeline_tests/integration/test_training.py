@@ -10,7 +10,7 @@ import torch
 
 from demo_model import vocabulary
 from demo_model.corpus import Utterance
-from demo_model.network import Trainee
+from demo_model.network import Trainee, hear
 from demo_model.training import CHECKPOINT_EVERY, REPORT_EVERY, Batches, Progress, Stage, train
 
 STAGES = [Stage(1, 1, CHECKPOINT_EVERY + REPORT_EVERY), Stage(2, 2, REPORT_EVERY)]
@@ -55,6 +55,21 @@ def test_previous_text_comes_only_after_the_first_stage(batches: Batches) -> Non
     has_context = [bool((batches[step].tokens == vocabulary.PREVIOUS).any()) for step in (*range(20), *range(125, 145))]
     assert not any(has_context[:20])
     assert any(has_context[20:])
+
+
+def test_a_head_at_a_time_hears_and_learns_the_same() -> None:
+    features = torch.randn(2, 80, 400, generator=torch.manual_seed(3))
+    heard, learned = [], []
+    for by_head in (False, True):
+        trainee = Trainee(seed=1, phonemes=2)
+        if by_head:
+            trainee.hear_head_by_head()
+        output = hear(trainee.whisper, features)
+        output.square().mean().backward()
+        heard.append(output)
+        learned.append(trainee.whisper.model.encoder.layers[0].self_attn.q_proj.weight.grad)
+    torch.testing.assert_close(heard[1], heard[0])
+    torch.testing.assert_close(learned[1], learned[0], rtol=1e-3, atol=1e-6)
 
 
 def steps(reports: Iterable[Progress]) -> list[int]:

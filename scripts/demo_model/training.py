@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from faster_whisper.feature_extractor import FeatureExtractor
+from threadpoolctl import threadpool_limits
 from tokenizers import Tokenizer
 from torch.nn import functional
 
@@ -138,6 +139,8 @@ class Batches:
 def train(trainee: Trainee, batches: Batches, checkpoint: Path, device: str) -> Iterator[Progress]:
     """Train in place, from `checkpoint` where there is one; yield the means of every `REPORT_EVERY` steps."""
     trainee.to(device).train()
+    if device == "cpu" and _has_bfloat16(device):
+        trainee.hear_head_by_head()
     optimizer = torch.optim.AdamW(trainee.parameters(), PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01)
     state = torch.load(checkpoint, map_location=device) if checkpoint.exists() else {"step": 0, "elapsed_s": 0.0}
     if state["step"]:
@@ -159,8 +162,11 @@ def train(trainee: Trainee, batches: Batches, checkpoint: Path, device: str) -> 
 
 
 def _drawn_ahead(batches: Batches, first: int) -> Iterator[tuple[int, Batch]]:
-    """Yield the batches from number `first` on; the next is drawn while one is learned, which leaves cores idle."""
-    with ThreadPoolExecutor(1) as thread:
+    """Yield the batches from number `first` on; the next is drawn while one is learned, which leaves cores idle.
+
+    NumPy draws on one core: its further threads wait by spinning, and took as much from learning as all the drawing.
+    """
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(1) as thread:
         coming = thread.submit(batches.__getitem__, first)
         for step in range(first, len(batches)):
             batch = coming.result()
