@@ -1,5 +1,7 @@
 """`python -m benchmarks.asr`: measure, and write the report."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -82,12 +84,11 @@ def main(
         found = Results.at(file, described(device))
         _announce(planned, found, wanted)
         if not only_list:
-            run(found, wanted)
+            with _reported(found):
+                run(found, wanted)
     except (OtherConditions, NoGpu, Failed) as error:
         hint = "; --fresh begins anew, --name another file" if isinstance(error, OtherConditions) else ""
         raise click.ClickException(f"{error}{hint}") from error
-    if not only_list:
-        _report(found)
 
 
 def _place(device: str, compute: str | None, workers: int | None) -> Setup:
@@ -109,13 +110,23 @@ def _announce(planned: list[Step], found: Results, wanted: list[Case]) -> None:
         click.echo(
             f"{step.model}, beam {step.beam}, {step.scale} size: {', '.join(step.workloads)}; {step.runs} x 4 arms"
         )
-    missing = [case for case in wanted if not found.has(case)]
+    missing = found.missing(wanted)
     click.echo(f"{len(missing)} measurements, {in_words(remaining_s(found.rows, missing))} at a rough guess")
 
 
-def _report(found: Results) -> None:
+@contextmanager
+def _reported(found: Results) -> Iterator[None]:
+    """Write the report when all is measured, and of what is measured when the block is interrupted."""
+    try:
+        yield
+    finally:
+        if found.rows:
+            _report(found)
     if not found.rows:
         raise click.ClickException("nothing of this is in the plan; --models takes what is not")
+
+
+def _report(found: Results) -> None:
     plot = found.file.with_suffix(".png")
     draw(found, plot)
     found.file.with_suffix(".md").write_text(page(found, plot.name))

@@ -48,7 +48,7 @@ STANDING = (
 )
 """All at full size would take days on two cores; the larger a model, the less of it."""
 QUICK = (Step("base", 1, "quick", runs=1), Step("demo-en", 1, "quick", runs=1))
-GPU = tuple(Step("distil-large-v3", 1, "quarter", runs=3, batch=size, pipeline_batch=size) for size in (16, 32))
+GPU = tuple(Step("distil-large-v3", 1, "full", runs=3, batch=size, pipeline_batch=size) for size in (16, 32))
 
 
 def steps(

@@ -1,9 +1,10 @@
 """Measurements on disk: written after each one, so that an interrupted run goes on where it was."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,16 @@ class Results:
         """Tell whether a measurement was made."""
         key = key_of(case)
         return any(key.items() <= row.items() for row in self.rows)
+
+    def missing(self, cases: Sequence[Case]) -> list[Case]:
+        """Return the cases of the rounds of which an arm is not measured: all arms of a round see the same hour."""
+        rounds = [list(group) for _, group in groupby(cases, lambda case: replace(case, arm=""))]
+        return [case for one in rounds if not all(map(self.has, one)) for case in one]
+
+    def forget(self, cases: Sequence[Case]) -> None:
+        """Leave out what was measured of the cases."""
+        keys = [key_of(case) for case in cases]
+        self.rows = [row for row in self.rows if not any(key.items() <= row.items() for key in keys)]
 
     def add(self, case: Case, found: Row) -> Row:
         """Write a measurement to the file, and return it."""

@@ -22,8 +22,9 @@ class Failed(RuntimeError):
 
 
 def run(results: Results, cases: Sequence[Case]) -> None:
-    """Measure what is not there yet; prints a line for each."""
-    missing = [case for case in cases if not results.has(case)]
+    """Measure what is not there yet, rounds that were interrupted once more; prints a line for each."""
+    missing = results.missing(cases)
+    results.forget(missing)
     if len(missing) < len(cases):
         print(f"{len(cases) - len(missing)} of {len(cases)} measurements are in {results.file}: going on.", flush=True)
     _prepare(missing)

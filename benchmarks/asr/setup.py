@@ -50,6 +50,10 @@ class Setup:
         """Return the model; each of `workers` concurrent calls runs on `threads` CPU threads."""
         from faster_whisper import WhisperModel
 
+        from ingestion_pipeline.speech.models import load_cublas
+
+        if self.device == "cuda":
+            load_cublas()
         return WhisperModel(
             self.folder(),
             device=self.device,

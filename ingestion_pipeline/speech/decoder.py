@@ -66,8 +66,7 @@ class Decoder:
         if not self._decoding.gated:
             return heard
         if not _is_silence(heard) and _is_doubtful(heard, REPETITIVE, UNSURE):
-            first, again = (replace(one, decoded_again=True) for one in (heard, self._decoded_again(mel, duration_s)))
-            heard = first if _is_bad(again) and not _is_bad(first) else again
+            heard = replace(_better(heard, self._decoded_again(mel, duration_s)), decoded_again=True)
         if _is_silence(heard):
             return replace(heard, words=())
         if _is_bad(heard):
@@ -137,6 +136,16 @@ def _words(alignment: Iterable[dict[str, Any]]) -> Iterator[Word]:
     for found in alignment:
         if found["word"].strip():
             yield Word(float(found["start"]), float(found["end"]), found["word"], float(found["probability"]))
+
+
+def _better(first: Heard, again: Heard) -> Heard:
+    """Return what is decoded again where it raises no doubt; else, as faster-whisper does, the likelier of both.
+
+    A loop is the less likely, whatever its probability.
+    """
+    if _is_silence(again) or not _is_doubtful(again, REPETITIVE, UNSURE):
+        return again
+    return max(first, again, key=lambda heard: (heard.compression_ratio <= REPETITIVE, heard.avg_logprob))
 
 
 def _is_silence(heard: Heard) -> bool:

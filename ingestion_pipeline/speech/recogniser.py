@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .resident import ResidentWhisper
 
 BEAM = 5
-_RULE = 4
+_RULE = 5
 """Raised when the text or its segments change for the same audio, model, beam and language."""
 _REPORT_EVERY_S = 10.0
 

@@ -7,7 +7,7 @@ from threading import Lock
 
 from faster_whisper import WhisperModel
 
-from ingestion_pipeline.errors import Permanent
+from ingestion_pipeline.errors import Permanent, Transient
 from ingestion_pipeline.records import Segment, Transcript
 
 from .decoding import Decoding
@@ -43,7 +43,8 @@ class ResidentWhisper:
     ) -> Transcript:
         """Return the transcript of `video`; `began` is called when its turn has come, `said` for each segment.
 
-        Raises `ModelFault`, among them `GpuFault`, `Permanent` where audio or language are at fault, and `Cancelled`.
+        Raises `ModelFault`, among them `GpuFault`, `Permanent` where audio or language are at fault, `Transient` where
+        the file cannot be read, and `Cancelled`.
         """
         self._check(video, language)
         model, engine = self._loaded()
@@ -54,7 +55,9 @@ class ResidentWhisper:
                 self._check(video, spoken, model)
                 decoding = replace(self._decoding, language=spoken or "en", words=words)
                 found = engine.listen(admitted, path, decoding, said)
-        except (OSError, Undecodable) as error:
+        except OSError as error:
+            raise Transient(f"The audio of video {video} cannot be read: {error}.", "Look at its disk.") from error
+        except Undecodable as error:
             raise Permanent(
                 f"The audio of video {video} cannot be decoded: {error}.", f"Look at the file {path}."
             ) from error

@@ -12,7 +12,7 @@ from .decoder import Heard, Mel
 from .decoding import Decoding
 
 _WAITING_BYTES = 64_000_000
-"""Of mel features that wait; 66 chunks of 80 mels, over half an hour of speech."""
+"""Of mel features that wait; 66 chunks of 80 mels, over half an hour of speech. More where two batches are more."""
 
 
 class Cancelled(Exception):
@@ -95,10 +95,10 @@ class Scheduler:
         try:
             with self._changed:
                 self._queued.append(job)
-                self._changed.wait_for(lambda: job.cancelled or (self._queued[0] is job and self._has_place(job)))
+                self._changed.wait_for(lambda: job.cancelled or (self._is_next(job) and self._has_place()))
                 if job.cancelled:
                     raise Cancelled
-                self._queued.popleft()
+                self._queued.remove(job)
                 if not self._active:
                     self._active_since = perf_counter()
                 self._active.append(job)
@@ -117,7 +117,8 @@ class Scheduler:
     def put(self, work: Work) -> None:
         """Add a chunk; waits while too many bytes wait. Raises `Cancelled`."""
         with self._changed:
-            self._changed.wait_for(lambda: work.job.cancelled or self._waiting_bytes() < _WAITING_BYTES)
+            enough = max(_WAITING_BYTES, 2 * self._workers * self.batch * work.mel.nbytes)
+            self._changed.wait_for(lambda: work.job.cancelled or self._waiting_bytes() < enough)
             if work.job.cancelled:
                 raise Cancelled
             self._ready.append(work)
@@ -169,9 +170,12 @@ class Scheduler:
             self._closed = True
             self._changed.notify_all()
 
-    def _has_place(self, job: Job) -> bool:
-        if job.suspect and any(other.suspect for other in self._active):
-            return False
+    def _is_next(self, job: Job) -> bool:
+        """Tell whether no other goes before; a suspect that waits for another lets those behind it pass."""
+        suspect_in = any(other.suspect for other in self._active)
+        return next((one for one in self._queued if not (one.suspect and suspect_in)), None) is job
+
+    def _has_place(self) -> bool:
         preparing = sum(job.preparing for job in self._active)
         starving = len(self._ready) < self._workers * self.batch
         return len(self._active) < self._videos or (starving and preparing < self._videos)

@@ -12,10 +12,10 @@ PAUSE_S = 1.0
 """A pause of this length ends a segment."""
 LONGEST_S = 20.0
 """Seconds; a longer sentence is cut, at its last comma where it has one."""
-_ENDS = re.compile(r"[.!?…。！？][\"'”’»)\]]*$")
+_ENDS = re.compile(r"[.!?…。！？।؟۔։][\"'”’»)\]]*$")
 _ABBREVIATED = re.compile(r"(?:^|[\s.])(?:[A-HJ-Z]|Mr|Mrs|Ms|Dr|Prof|St|Mt|Jr|Sr|vs|Gen|Col|Capt|Nr|bzw|ca)\.$")
 """Initials and titles; "I" mostly ends a sentence."""
-_COMMA = re.compile(r"[,;:，、；：]$")
+_COMMA = re.compile(r"[,;:，、；：،؛]$")
 _Said = tuple[Word, Heard]
 
 

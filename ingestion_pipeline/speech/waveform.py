@@ -58,7 +58,7 @@ def _frames(container: av.container.InputContainer, start_s: float) -> Iterator[
     stream = container.streams.audio[0]
     stream.codec_context.thread_count = 1
     if start_s:
-        container.seek(int(start_s * av.time_base))
+        container.seek(int(start_s * av.time_base) + (container.start_time or 0))
     decoded = False
     for packet in _packets(container, stream):
         try:

@@ -73,6 +73,22 @@ def loudness(sound: Samples) -> Samples:
     return np.sqrt((sound[: len(sound) // tenth * tenth].reshape(-1, tenth) ** 2).mean(axis=1))
 
 
+def test_a_place_is_found_in_a_file_whose_time_begins_late(tmp_path: Path) -> None:
+    late = tmp_path / "late.ts"
+    with (
+        av.open(str(write_audio(tmp_path / "early.ts", episode(), codec="mp2"))) as source,
+        av.open(str(late), "w") as output,
+    ):
+        stream = output.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.pts is not None:
+                packet.pts = packet.dts = packet.pts + round(1000 / packet.time_base)
+                packet.stream = stream
+                output.mux(packet)
+    found = read(late, start_s=20.0)
+    assert len(found) == pytest.approx(len(episode()) - 20 * RATE, abs=0.5 * RATE)
+
+
 def test_what_is_there_of_a_file_that_was_cut_off_is_read(tmp_path: Path) -> None:
     cut = tmp_path / "cut.opus"
     cut.write_bytes(EPISODES[0].read_bytes()[:100_000])

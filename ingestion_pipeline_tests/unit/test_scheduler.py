@@ -128,6 +128,7 @@ def test_of_two_suspects_the_second_waits_for_the_first_alone(threads: ThreadPoo
         assert other.admitted.wait(10)
         second = ask(Job(suspect=True))
         assert not second.admitted.wait(0.05)
+        assert ask().admitted.wait(10)
         first.leave()
         assert second.admitted.wait(10)
 
@@ -135,14 +136,27 @@ def test_of_two_suspects_the_second_waits_for_the_first_alone(threads: ThreadPoo
 def test_chunks_wait_while_too_many_bytes_do(threads: ThreadPoolExecutor) -> None:
     scheduler = Scheduler(videos=1, workers=1, batch=1)
     with scheduler.admitted() as job:
-        large = Work(job, 0, ENGLISH, np.broadcast_to(np.float32(0), (80, 125_000)), 30.0)
-        scheduler.put(large)
-        scheduler.put(large)
-        third = threads.submit(scheduler.put, large)
+        chunk = Work(job, 0, ENGLISH, np.broadcast_to(np.float32(0), (80, 62_500)), 30.0)
+        for _ in range(4):
+            scheduler.put(chunk)
+        fifth = threads.submit(scheduler.put, chunk)
         with pytest.raises(TimeoutError):
-            third.result(0.05)
+            fifth.result(0.05)
         scheduler.take()
-        third.result(10)
+        fifth.result(10)
+
+
+def test_two_batches_for_each_worker_may_always_wait(threads: ThreadPoolExecutor) -> None:
+    scheduler = Scheduler(videos=1, workers=2, batch=2)
+    with scheduler.admitted() as job:
+        large = Work(job, 0, ENGLISH, np.broadcast_to(np.float32(0), (80, 250_000)), 30.0)
+        for _ in range(8):
+            threads.submit(scheduler.put, large).result(10)
+        ninth = threads.submit(scheduler.put, large)
+        with pytest.raises(TimeoutError):
+            ninth.result(0.05)
+        scheduler.take()
+        ninth.result(10)
 
 
 def test_nothing_is_taken_when_closed() -> None:

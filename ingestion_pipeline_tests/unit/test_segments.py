@@ -53,6 +53,11 @@ def test_the_marks_of_other_scripts_end_a_sentence() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["वे सोती नहीं।", "هل تنام؟", "وہ نہیں سوتیں۔", "Նրանք չեն քնում։"])
+def test_so_do_those_that_only_look_alike(text: str) -> None:
+    assert texts(*spoken(f"{text} A")) == [text, "A"]
+
+
 def test_a_pause_ends_a_segment() -> None:
     assert texts(*spoken("one two"), *spoken("three", 2.1)) == ["one two", "three"]
     assert texts(*spoken("one two"), *spoken("three", 1.9)) == ["one two three"]

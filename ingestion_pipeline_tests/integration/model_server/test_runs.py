@@ -22,6 +22,7 @@ from ingestion_pipeline.errors import (
     Permanent,
     QueueFull,
     TooLarge,
+    Transient,
 )
 from ingestion_pipeline.records import Audio
 from ingestion_pipeline.serving.client import ModelServer, ServedEmbedder, ServedWhisper
@@ -163,6 +164,8 @@ def test_a_model_that_is_not_there_and_bad_audio_are_told_apart(tmp_path: Path, 
     (tmp_path / "page.mp3").write_text("<html>")
     with pytest.raises(Permanent, match="The audio of video v1 cannot be decoded"):
         transcribed(server, replace(EPISODE, path=tmp_path / "page.mp3"))
+    with pytest.raises(Transient, match=r"The audio of video v1 cannot be read: .*No such file"):
+        transcribed(server, replace(EPISODE, path=tmp_path / "unplugged.mp3"))
     with (
         model_server(server.folder, replace(DEMO, model="/no/such/model")) as other,
         pytest.raises(ModelFault, match="/no/such/model cannot be loaded"),
