@@ -29,11 +29,11 @@ def find_moments(
     """
     with database.connection() as connection:
         active = active_model(connection)
-    if active and active.name != embedder.model:
-        embedder = embedder.of(active.name)
-    query = embedder.query(text)
     if active is None:
         return []
+    if active.name != embedder.model:
+        embedder = embedder.of(active.name)
+    query = embedder.query(text)
     with database.connection() as connection:
         found = search.hybrid(connection, active, query, text, 2 * search.CANDIDATES, filters)
         shown = _distinct(found, by_video=by_video)[:limit]

@@ -10,14 +10,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from . import quality
-from .audio.download import LOCAL
 from .audio.files import unchanged
 from .discovery import catalogued
 from .embedding import passages as passage_rule
 from .embedding.embedder import Embedder
 from .errors import Permanent
 from .politeness import WEB, Web
-from .records import Audio, Transcript, Video
+from .records import LOCAL, Audio, Transcript, Video
 from .retries import tried_again
 from .speech.recogniser import Recogniser, Recognition
 from .store import catalogue, embedding_models, embeddings, transcripts
@@ -97,6 +96,8 @@ def fetch(
         audio = tried_again(in_turn, retry_pause_s, log)
         with database.writing() as connection:
             transcripts.save_audio(connection, key, audio)
+        if known and known.path != audio.path and video.extractor != LOCAL:
+            known.path.unlink(missing_ok=True)  # this time the site gave another container
         return Fetched(video, audio, changed=True)
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+LOCAL = "folder"
+"""The extractor of local files: used where they are, never copied, never deleted."""
+
 
 @dataclass(frozen=True)
 class Video:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from .audio.download import LOCAL
 from .audio.files import remove_folder
+from .records import LOCAL
 from .store import catalogue, transcripts
 from .store.database import Database
 

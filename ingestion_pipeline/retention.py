@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .audio.download import LOCAL
 from .errors import EnvironmentFault, VideoBusy
+from .records import LOCAL
 from .store import transcripts
 from .store.database import Database
 from .store.transcripts import Served

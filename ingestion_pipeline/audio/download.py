@@ -6,16 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ingestion_pipeline.errors import Breaker, EnvironmentFault, IngestionError, Permanent, PrivateAddress, Transient
-from ingestion_pipeline.records import Audio, Video
+from ingestion_pipeline.records import LOCAL, Audio, Video
 
 from .failures import classified
 from .files import causes, describe, disk_faults, put_in_place, remove_folder
 from .network import is_web_address, private_addresses_refused, shown
 from .probe import Probe, probe
 from .ytdlp import DIRECT, Access, Downloaded, Warnings, Watch, continuable, download
-
-LOCAL = "folder"
-"""The extractor of local files: used where they are, never copied."""
 
 
 def fetch_audio(

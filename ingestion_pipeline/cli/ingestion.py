@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingestion_pipeline.errors import VideoUnknown
 from ingestion_pipeline.records import Video
 from ingestion_pipeline.store.database import Database
 
@@ -104,17 +105,17 @@ def run(session: Session, videos: tuple[str, ...], limit: int | None, force: boo
 
 
 def _follow_up(session: Session) -> None:
-    """Do what else a daemon would do by the day: delete audio that has served, and tell of failures."""
+    """Do what else a daemon would do by the day: tell of failures, and delete audio that has served."""
     from ingestion_pipeline import notification, retention
 
     settings = session.settings
     days = retention.days_kept(settings.audio_retention)
     with session.database() as database:
+        if settings.notify_urls:
+            notification.tell(database, settings.notify_urls, _tell)
         if days is not None:
             swept = retention.sweep(database, days, _tell)
             _tell(f"{swept.files} audio files deleted, {swept.bytes / 1e6:.0f} MB")
-        if settings.notify_urls:
-            notification.tell(database, settings.notify_urls, _tell)
 
 
 def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force: bool) -> list[Ingested]:
@@ -136,7 +137,7 @@ def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force
             _tell(f"{host} is left alone for now: its videos are left for later")
         most = len(wanted) if keys or limit is None else min(limit, len(wanted))
         fared: list[Ingested] = []
-        for video in list(_videos(database, wanted)) if keys else _videos(database, wanted):
+        for video in list(_videos(database, keys)) if keys else _still_there(database, wanted):
             host = host_of(video.media_url)
             if host in refusing:
                 continue
@@ -161,6 +162,15 @@ def _videos(database: Database, keys: list[str]) -> Iterator[Video]:
         with database.connection() as connection:
             video = video_of(connection, key)
         yield video
+
+
+def _still_there(database: Database, keys: list[str]) -> Iterator[Video]:
+    """Yield the videos one by one, without those that were removed meanwhile."""
+    for key in keys:
+        try:
+            yield from _videos(database, [key])
+        except VideoUnknown:
+            _tell(f"{key} was removed meanwhile")
 
 
 def _ingested(instance: "DagsterInstance", database: Database, video: Video, force: bool) -> Ingested:

@@ -1,6 +1,7 @@
 """A run's end of the model server: a recogniser and an embedder that hold no model."""
 
 import base64
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,8 @@ _PATIENCE = 5
 
 One that was at work on other videos does not count: it broke down over one of those.
 """
+_RESTARTED_S = 60
+"""For how long a server elsewhere is waited for that broke down over a video: asked later, that would not be known."""
 _TEXTS = 64
 """In one request: a large model on a small machine takes a second for each, and others wait meanwhile."""
 _BLOCK = 1 << 20
@@ -40,23 +43,33 @@ class ModelServer:
     url: str | None = None
     key: str | None = field(default=None, repr=False)
 
-    def address(self) -> Address:
-        """Return where a server of this version answers; raise `ModelServerFault` where there is none."""
+    def address(self, patience_s: float = 0) -> Address:
+        """Return where a server of this version answers; raise `ModelServerFault` where there is none.
+
+        One elsewhere that does not answer is asked again for `patience_s`.
+        """
         if self.url is None:
             local = LocalServer(self.config, self.folder)
             local.have()
             return local.address
-        address = Address(self.url, self.key)
-        try:
-            version = address.ask("GET", "/healthz").get("version")
-        except Gone as gone:
-            raise ModelServerFault(f"Nobody answers at {self.url} ({gone}).", "See MODEL_SERVER_URL.") from gone
+        address, until = Address(self.url, self.key), time.monotonic() + patience_s
+        while (version := self._version_at(address, last=time.monotonic() >= until)) is None:
+            time.sleep(1)
         if version != this_version():
             raise ModelServerFault(
                 f"The model server at {self.url} has version {version}, this is {this_version()}.",
                 "Install the same version on both machines.",
             )
         return address
+
+    def _version_at(self, address: Address, *, last: bool) -> str | None:
+        """Return the version of a server, None where nobody answers, unless that was the `last` time to ask."""
+        try:
+            return str(address.ask("GET", "/healthz").get("version"))
+        except Gone as gone:
+            if not last:
+                return None
+            raise ModelServerFault(f"Nobody answers at {self.url} ({gone}).", "See MODEL_SERVER_URL.") from gone
 
     def running(self) -> bool:
         """Say whether this machine's server runs."""
@@ -101,7 +114,7 @@ class ServedWhisper:
         crashes = gone = 0
         while crashes < 2 and gone < _PATIENCE:
             attempt = _Attempt(video, audio, language, log, suspect=crashes > 0)
-            address = self.server.address()
+            address = self.server.address(patience_s=_RESTARTED_S if crashes else 0)
             pid = address.pid()
             try:
                 recognition = attempt.at(address, self._config.model)
@@ -150,11 +163,11 @@ class _Attempt:
 
     def _take(self, event: dict[str, Any]) -> None:
         if event["type"] == "transcript.began":
-            self.began = True
+            self.began, self.behind_others = True, False
             for warning in event["warnings"]:
                 self._log(f"model server: {warning}")
         elif event["type"] == "transcript.progress":
-            self.behind_others = event["figures"]["videos_active"] > 0
+            self.behind_others = not self.began and event["figures"]["videos_active"] > 0
             self._log(event["message"])
 
     def _path(self, fields: dict[str, str]) -> tuple[bytes, dict[str, str]]:

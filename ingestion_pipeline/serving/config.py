@@ -8,9 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
+from ingestion_pipeline.speech.models import state_of
 from ingestion_pipeline.speech.recogniser import WhisperConfig
 
-_CODE = ("speech", "embedding", "serving")
+_CODE = (".", "speech", "embedding", "serving")
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,9 @@ class ServerConfig:
 
     @property
     def name(self) -> str:
-        """Return twelve characters that stand for all of it, and for the code that serves."""
-        return hashlib.sha256(f"{self.to_json()} {_code()}".encode()).hexdigest()[:12]
+        """Return twelve characters that stand for all of it, weights in a folder, and the code that serves."""
+        served = f"{self.to_json()} {state_of(self.whisper.model)} {_code()}"
+        return hashlib.sha256(served.encode()).hexdigest()[:12]
 
     def to_json(self) -> str:
         """Return a text that `from_json` reads."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingestion_pipeline.errors import IngestionError, Permanent, SourceFault
-from ingestion_pipeline.records import Video
+from ingestion_pipeline.records import LOCAL, Video
 
 from .config import Source
 from .entries import Listing, clean_title
@@ -61,9 +61,9 @@ def _video(source: Source, path: Path) -> Video:
     path = path.resolve(strict=True)
     str(path).encode()  # a name that is not UTF-8 cannot be stored
     return Video(
-        key=partition_key("folder", str(path)),
+        key=partition_key(LOCAL, str(path)),
         source=source.name,
-        extractor="folder",
+        extractor=LOCAL,
         source_id=str(path),
         media_url=str(path),
         page_url=path.as_uri(),

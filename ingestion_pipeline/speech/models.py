@@ -41,6 +41,12 @@ def identity_of(model: str) -> str:
     return _hash_of(weights, about.st_size, about.st_mtime_ns)
 
 
+def state_of(model: str) -> tuple[int, int] | None:
+    """Return what changes with the weights in a folder and is known without reading them; None of a model by name."""
+    weights = Path(model_path(model)) / "model.bin"
+    return (weights.stat().st_size, weights.stat().st_mtime_ns) if weights.exists() else None
+
+
 @lru_cache(maxsize=4)
 def _hash_of(weights: Path, size: int, _mtime_ns: int) -> str:
     """Return size and SHA-256 of a file, read once for as long as it stays what it is: it may have gigabytes."""

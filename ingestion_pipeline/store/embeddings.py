@@ -113,9 +113,10 @@ def add_embeddings(
 ) -> None:
     """Add embeddings of stored passages of a video.
 
-    A passage that was replaced meanwhile is lacking still.
+    One that was replaced meanwhile is left out: it is lacking still, or has a vector of what it now says.
     """
-    added = list(vectors)
+    stand = dict(connection.execute(_SQL["passage_hashes"], (video,)).fetchall())
+    added = [(said, vector) for said, vector in vectors if stand.get(said.idx) == said.text_hash]
     values = {"model": model.id, "video": video, "indices": [said.idx for said, _ in added]}
     connection.execute(_SQL["delete_outdated"], values)
     _copy(connection, model, video, ((said.idx, said.text_hash, vector) for said, vector in added))

@@ -17,13 +17,19 @@ _LOCK = 0x1A9E57
 
 def migrate(database: Database) -> list[str]:
     """Apply what is missing and return its names; raise `DatabaseFault` where the server will not do."""
-    with database.connection() as connection:
-        _check_postgres(connection)
-        connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
-        _have_pgvector(connection)
-        connection.execute("create table if not exists migrations (name text primary key, sha256 text not null)")
-        done = dict(connection.execute("select name, sha256 from migrations").fetchall())
-        return [name for name, text in _files().items() if _applied(connection, name, text, done.get(name))]
+    try:
+        with database.connection() as connection:
+            _check_postgres(connection)
+            connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+            _have_pgvector(connection)
+            connection.execute("create table if not exists migrations (name text primary key, sha256 text not null)")
+            done = dict(connection.execute("select name, sha256 from migrations").fetchall())
+            return [name for name, text in _files().items() if _applied(connection, name, text, done.get(name))]
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise DatabaseFault(
+            f"The tables cannot be made: {error}.",
+            "Let an administrator grant all on schema public to the user of DATABASE_URL, or make it the owner.",
+        ) from error
 
 
 def pending(database: Database) -> list[str]:
@@ -41,10 +47,15 @@ def have_database(url: str) -> None:
         with Database(url).connection():
             return
     except DatabaseFault as fault:
-        if "does not exist" not in fault.what:
-            raise
-    name = conninfo.conninfo_to_dict(url)["dbname"]
-    with psycopg.connect(conninfo.make_conninfo(url, dbname="postgres"), autocommit=True) as connection:
+        unreachable = fault
+    try:
+        name = conninfo.conninfo_to_dict(url)["dbname"]
+        maintenance = psycopg.connect(conninfo.make_conninfo(url, dbname="postgres"), autocommit=True)
+    except (KeyError, psycopg.OperationalError, psycopg.ProgrammingError):
+        raise unreachable from None
+    with maintenance as connection:
+        if connection.execute("select from pg_database where datname = %s", (name,)).rowcount:
+            raise unreachable
         try:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(str(name))))
         except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):

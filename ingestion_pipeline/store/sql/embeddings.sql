@@ -10,6 +10,9 @@ from embeddings e
 join embedding_models m on m.id = e.model
 where m.name = %(model)s and e.video = %(video)s
 
+-- name: passage_hashes
+select idx, text_hash from passages where video = %s
+
 -- name: delete_passages
 delete from passages where video = %s
 
