@@ -147,6 +147,29 @@ def test_a_run_leaves_a_site_that_refuses_and_is_not_starved_by_what_failed(
         assert len(site.requests) == 1
 
 
+def test_a_video_that_is_removed_meanwhile_does_not_end_a_run(
+    here: Installation, database: Database, site: Site
+) -> None:
+    both = [video(number, media_url=site.add(f"/{number}", b"", status=404)) for number in range(2)]
+    add(database, *both)
+    first, second = to_do(database)
+
+    def remove_the_second(_path: str) -> None:
+        with database.writing() as connection:
+            connection.execute("delete from videos where key = %s", (second,))
+
+    site.before_answer = remove_the_second
+    done = here.run("run")
+    assert (done.returncode, done.stdout) == (1, "0 of 1 videos ingested\n")
+    assert f"{second} was removed meanwhile" in done.stderr
+    assert f"failed: {first}" in done.stderr
+
+
+def to_do(database: Database) -> list[str]:
+    with database.connection() as connection:
+        return catalogue.videos_to_do(connection, "a model")
+
+
 def test_a_fault_of_this_machine_ends_a_run(here: Installation, database: Database, site: Site) -> None:
     here.folder.joinpath("data").mkdir()
     here.folder.joinpath("data", "audio").write_bytes(b"")

@@ -15,9 +15,12 @@ from ingestion_pipeline.moments import find_moments, link_to
 from ingestion_pipeline.pipeline import Log
 from ingestion_pipeline.records import Audio, Video
 from ingestion_pipeline.speech.recogniser import InProcessWhisper, WhisperConfig
+from ingestion_pipeline.speech.waveform import RATE
 from ingestion_pipeline.store import catalogue, transcripts
 from ingestion_pipeline.store.database import Database
 from ingestion_pipeline_tests.support.examples import WordEmbedder, transcript, video
+from ingestion_pipeline_tests.support.recordings import episode as episode_samples
+from ingestion_pipeline_tests.support.recordings import write_audio
 from ingestion_pipeline_tests.support.video_site import SiteVideo, add_video, use_video_site
 from ingestion_pipeline_tests.support.web import Site
 
@@ -75,6 +78,18 @@ def test_force_does_it_again(database: Database, episode: Video, tmp_path: Path)
         assert pipeline.fetch(database, episode.key, Downloader(tmp_path), force=force, log=print).changed
         assert pipeline.transcribe(database, episode.key, DEMO, 1, force=force, log=print).changed
         assert pipeline.embed(database, episode.key, MINI, force=force, log=print).written
+
+
+def test_what_comes_in_another_container_takes_the_place_of_the_first(
+    database: Database, site: Site, tmp_path: Path
+) -> None:
+    sound, kept = episode_samples()[: 5 * RATE], []
+    for name, codec in (("one.flac", "flac"), ("two.wav", "pcm_s16le")):
+        link = site.add(f"/{name}", write_audio(tmp_path / name, sound, codec=codec).read_bytes())
+        with database.writing() as connection:
+            catalogue.save_videos(connection, [video(1, media_url=link)])
+        kept.append(pipeline.fetch(database, video(1).key, Downloader(tmp_path / "audio"), force=True, log=print).audio)
+    assert [audio.path.exists() for audio in kept] == [False, True]
 
 
 def test_audio_that_was_removed_is_fetched_again(database: Database, episode: Video, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 from ingestion_pipeline import pipeline
 from ingestion_pipeline.moments import find_moments
 from ingestion_pipeline.reembedding import LEAST_RECALL, drop_others, keep_up, reason_to_keep_up, reembed
-from ingestion_pipeline.store import indexes
+from ingestion_pipeline.store import embeddings, indexes
 from ingestion_pipeline.store.catalogue import videos_to_do
 from ingestion_pipeline.store.database import Database
-from ingestion_pipeline.store.embedding_models import active_model, all_models, switch, uncovered
+from ingestion_pipeline.store.embedding_models import active_model, all_models, model_named, switch, uncovered
 from ingestion_pipeline_tests.support.examples import WordEmbedder, keep, video
 from ingestion_pipeline_tests.support.locks import wait_for_a_waiting_lock
 from ingestion_pipeline_tests.support.passages import have_bad_index, have_passages
@@ -182,6 +182,22 @@ def test_a_passage_that_changes_while_it_is_embedded_is_lacking_still(ingested: 
     reembed(ingested, Slow(NEW.model), print)
     assert to_do(ingested, NEW.model) == [video(0).key]
     assert reembed(ingested, NEW, print) == 1
+    assert to_do(ingested, NEW.model) == []
+
+
+def test_what_a_run_embeds_meanwhile_by_the_new_model_stands(ingested: Database) -> None:
+    class Slow(WordEmbedder):
+        """While it works, a video gets a new text, which is embedded by both models."""
+
+        def documents(self, texts: list[str]) -> np.ndarray:
+            if not self.embedded:
+                keep(ingested, video(0), "Something else.")
+                pipeline.embed(ingested, video(0).key, NEW, log=print)
+            return super().documents(texts)
+
+    reembed(ingested, Slow(NEW.model), print)
+    with ingested.connection() as connection:
+        assert embeddings.videos_lacking(connection, model_named(connection, NEW.model)) == {}
     assert to_do(ingested, NEW.model) == []
 
 

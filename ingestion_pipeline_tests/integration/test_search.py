@@ -151,8 +151,8 @@ def test_a_query_of_ten_thousand_words_is_answered(database: Database) -> None:
     assert len(find_moments(database, WORDS, " ".join(f"word{number}" for number in range(10_000)))) == 1
 
 
-def test_nothing_embedded_is_nothing_found(database: Database) -> None:
-    assert find_moments(database, WORDS, "honey") == []
+def test_nothing_embedded_is_nothing_found_and_loads_no_model(database: Database) -> None:
+    assert find_moments(database, InProcessEmbedder("/no/such/model"), "honey") == []
 
 
 def test_the_index_serves_a_query_and_a_filtered_one(database: Database) -> None:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack
 import numpy as np
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ingestion_pipeline.errors import DatabaseFault, Permanent, VideoUnknown
 from ingestion_pipeline.records import Passage, Segment
@@ -64,6 +65,16 @@ def test_a_server_without_pgvector_is_named(server: EmbeddedServer) -> None:
         connection.execute("alter database bare set extension_control_path = '/nowhere'")
     with pytest.raises(DatabaseFault, match=r"has no pgvector\. Install the extension"):
         migrate(Database(server.url("bare")))
+
+
+def test_a_user_who_may_not_make_tables_is_told_what_to_ask_for(database: Database) -> None:
+    reader = f"reader_of_{conninfo_to_dict(database.url)['dbname']}"
+    with database.connection(autocommit=True) as connection:
+        connection.execute(f"drop table migrations cascade; create role {reader} login")
+    with pytest.raises(DatabaseFault, match=r"cannot be made: permission denied .* grant all on schema public"):
+        migrate(Database(make_conninfo(database.url, user=reader)))
+    with database.connection(autocommit=True) as connection:
+        connection.execute(f"drop role {reader}")
 
 
 def test_a_postgresql_that_is_too_old_is_named() -> None:

@@ -100,15 +100,40 @@ def test_a_run_may_wait_while_others_break_one_server_after_the_other(tmp_path: 
         ServedWhisper(ModelServer(ServerConfig(DEMO), tmp_path, site.url)).transcribe("v1", EPISODE, "en", log)
 
 
+def test_a_server_elsewhere_that_broke_down_is_waited_for(tmp_path: Path, site: Site) -> None:
+    site.add("/healthz", json.dumps({"version": this_version(), "pid": 1}), "application/json")
+    left = [2]
+
+    def answer_the_third_alone(_path: str) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise ConnectionResetError
+
+    site.before_answer = answer_the_third_alone
+    server = ModelServer(ServerConfig(DEMO), tmp_path, site.url)
+    with pytest.raises(ModelServerFault, match="Nobody answers"):
+        server.address()
+    assert server.address(patience_s=60).url == site.url
+    assert left == [0]
+
+
 def test_what_is_no_model_server_is_named(tmp_path: Path, site: Site) -> None:
     site.add("/healthz", "<html>Dagster</html>", "text/html")
     with pytest.raises(ModelServerFault, match=f"{site.url} is no model server of ours. See MODEL_SERVER_URL"):
         transcribed(ModelServer(ServerConfig(DEMO), tmp_path, site.url))
 
 
-def test_a_server_that_goes_again_and_again_is_given_up(tmp_path: Path, site: Site) -> None:
+AT_WORK = [
+    {"type": "transcript.began", "warnings": []},
+    {"type": "transcript.progress", "message": "10 s", "figures": {"videos_active": 1}},
+]
+
+
+@pytest.mark.parametrize("events", [[], AT_WORK], ids=["at once", "at work"])
+def test_a_server_that_goes_again_and_again_is_given_up(tmp_path: Path, site: Site, events: list[object]) -> None:
     site.add("/healthz", json.dumps({"version": this_version(), "pid": 1}), "application/json")
-    site.add("/v1/audio/transcriptions", "", "text/event-stream")
+    said = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+    site.add("/v1/audio/transcriptions", said, "text/event-stream")
     with pytest.raises(ModelServerFault, match="went away 5 times"):
         transcribed(ModelServer(ServerConfig(DEMO), tmp_path, site.url))
 
