@@ -27,8 +27,6 @@ _PATIENCE = 5
 
 One that was at work on other videos does not count: it broke down over one of those.
 """
-_RESTARTED_S = 60
-"""For how long a server elsewhere is waited for that broke down over a video: asked later, that would not be known."""
 _TEXTS = 64
 """In one request: a large model on a small machine takes a second for each, and others wait meanwhile."""
 _BLOCK = 1 << 20
@@ -36,12 +34,16 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class ModelServer:
-    """The model server for a Whisper: that at `url` or, without one, this machine's, which starts when needed."""
+    """The model server for a Whisper: that at `url` or, without one, this machine's, which starts when needed.
+
+    One elsewhere that broke down over a video is waited for, for `restarted_s`: asked later, that would not be known.
+    """
 
     config: ServerConfig
     folder: Path
     url: str | None = None
     key: str | None = field(default=None, repr=False)
+    restarted_s: float = 60.0
 
     def address(self, patience_s: float = 0) -> Address:
         """Return where a server of this version answers; raise `ModelServerFault` where there is none.
@@ -114,7 +116,7 @@ class ServedWhisper:
         crashes = gone = 0
         while crashes < 2 and gone < _PATIENCE:
             attempt = _Attempt(video, audio, language, log, suspect=crashes > 0)
-            address = self.server.address(patience_s=_RESTARTED_S if crashes else 0)
+            address = self.server.address(patience_s=self.server.restarted_s if crashes else 0)
             pid = address.pid()
             try:
                 recognition = attempt.at(address, self._config.model)

@@ -232,7 +232,7 @@ def test_a_model_that_is_not_there_is_named(database: Database, episode: Video, 
     with pytest.raises(ModelFault, match="Whisper model no-such-model cannot be loaded"):
         pipeline.transcribe(database, episode.key, absent, 1, log=print)
     with pytest.raises(ModelFault, match="Embedding model /no/such cannot be loaded"):
-        find_moments(database, InProcessEmbedder("/no/such"), "anything")
+        InProcessEmbedder("/no/such").query("anything")
 
 
 def test_audio_cut_in_the_middle_gives_the_first_half(

@@ -156,7 +156,8 @@ def test_at_sigterm_it_finishes_what_it_began_and_who_waits_gets_another(server:
 
 def test_at_sigterm_what_takes_too_long_is_given_up(tmp_path: Path, long: Audio) -> None:
     with tcp_server(last_s=1) as address, ThreadPoolExecutor(1) as threads:
-        at_work = threads.submit(transcribed, ModelServer(ServerConfig(DEMO), tmp_path, address.url), long)
+        server = ModelServer(ServerConfig(DEMO), tmp_path, address.url, restarted_s=0)
+        at_work = threads.submit(transcribed, server, long)
         wait_until(lambda: begun(address))
         pid = pid_of(address)
         os.kill(pid, signal.SIGTERM)
