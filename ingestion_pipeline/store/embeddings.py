@@ -115,7 +115,7 @@ def add_embeddings(
 
     One that was replaced meanwhile is left out: it is lacking still, or has a vector of what it now says.
     """
-    stand = dict(connection.execute(_SQL["passage_hashes"], (video,)).fetchall())
+    stand: dict[int, bytes] = dict(connection.execute(_SQL["passage_hashes"], (video,)).fetchall())
     added = [(said, vector) for said, vector in vectors if stand.get(said.idx) == said.text_hash]
     values = {"model": model.id, "video": video, "indices": [said.idx for said, _ in added]}
     connection.execute(_SQL["delete_outdated"], values)
