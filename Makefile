@@ -46,7 +46,7 @@ format: $(INSTALLED) ## Put the code into the form that lint wants
 check-model: $(INSTALLED) ## Measure demo-en on held-out speech, about five minutes
 	$(RUN) scripts/check_demo_model.py
 
-demo-model: $(INSTALLED) ## Train demo-en anew from a seed, well over an hour (needs espeak-ng)
+demo-model: $(INSTALLED) ## Train demo-en anew from a seed, an hour and a half (needs espeak-ng)
 	$(RUN) scripts/train_demo_model.py
 
 demo-audio: $(INSTALLED) ## Speak the demo episodes and the held-out sentences anew (needs espeak-ng)

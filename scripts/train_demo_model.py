@@ -1,6 +1,6 @@
 """Make demo-en, the Whisper that the project ships, from nothing but espeak-ng and a seed.
 
-    python scripts/train_demo_model.py             # well over an hour on two cores
+    python scripts/train_demo_model.py             # an hour and a half on two cores
     python scripts/train_demo_model.py --work build/try --scale 0.01 --output build/try/model
 
 Corpus, training, conversion to CTranslate2, measurement, card. Interrupted, the same command goes on from its last
