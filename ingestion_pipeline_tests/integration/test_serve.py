@@ -38,8 +38,10 @@ def serving(installation: Installation, *arguments: str) -> Iterator[str]:
     """Give the address that `ingest serve` prints; press Ctrl-C at the end."""
     with installation.start("serve", *arguments, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().split()[2]
-        process.send_signal(signal.SIGINT)
+        try:
+            yield process.stdout.readline().split()[2]
+        finally:
+            process.send_signal(signal.SIGINT)
         assert process.wait() == 0
 
 
