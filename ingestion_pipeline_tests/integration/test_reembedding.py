@@ -37,6 +37,20 @@ class Interrupted(WordEmbedder):
         return super().documents(texts)
 
 
+class Overtaken(WordEmbedder):
+    """The new model; while it works, a video gets a new text, and a run embeds that by the active model and by `by`."""
+
+    def __init__(self, database: Database, by: WordEmbedder) -> None:
+        super().__init__(NEW.model)
+        self.database, self.by = database, by
+
+    def documents(self, texts: list[str]) -> np.ndarray:
+        if not self.embedded:
+            keep(self.database, video(0), "Something else.")
+            pipeline.embed(self.database, video(0).key, self.by, log=print)
+        return super().documents(texts)
+
+
 class Killed(WordEmbedder):
     """Kills its process as the vector after so many is asked for, which is while the one before is written."""
 
@@ -170,32 +184,14 @@ def test_a_video_that_only_the_old_model_has_keeps_the_new_one_from_its_turn(ing
 
 
 def test_a_passage_that_changes_while_it_is_embedded_is_lacking_still(ingested: Database) -> None:
-    class Slow(WordEmbedder):
-        """While it works, a video gets a new text."""
-
-        def documents(self, texts: list[str]) -> np.ndarray:
-            if not self.embedded:
-                keep(ingested, video(0), "Something else.")
-                pipeline.embed(ingested, video(0).key, OLD, log=print)
-            return super().documents(texts)
-
-    reembed(ingested, Slow(NEW.model), print)
+    reembed(ingested, Overtaken(ingested, by=OLD), print)
     assert to_do(ingested, NEW.model) == [video(0).key]
     assert reembed(ingested, NEW, print) == 1
     assert to_do(ingested, NEW.model) == []
 
 
 def test_what_a_run_embeds_meanwhile_by_the_new_model_stands(ingested: Database) -> None:
-    class Slow(WordEmbedder):
-        """While it works, a video gets a new text, which is embedded by both models."""
-
-        def documents(self, texts: list[str]) -> np.ndarray:
-            if not self.embedded:
-                keep(ingested, video(0), "Something else.")
-                pipeline.embed(ingested, video(0).key, NEW, log=print)
-            return super().documents(texts)
-
-    reembed(ingested, Slow(NEW.model), print)
+    reembed(ingested, Overtaken(ingested, by=NEW), print)
     with ingested.connection() as connection:
         assert embeddings.videos_lacking(connection, model_named(connection, NEW.model)) == {}
     assert to_do(ingested, NEW.model) == []

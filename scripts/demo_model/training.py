@@ -164,7 +164,7 @@ def train(trainee: Trainee, batches: Batches, checkpoint: Path, device: str) -> 
 def _drawn_ahead(batches: Batches, first: int) -> Iterator[tuple[int, Batch]]:
     """Yield the batches from number `first` on; the next is drawn while one is learned, which leaves cores idle.
 
-    NumPy draws on one core: its further threads wait by spinning, and took as much from learning as all the drawing.
+    NumPy draws on one core: its further threads wait by spinning, on the cores that learn.
     """
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(1) as thread:
         coming = thread.submit(batches.__getitem__, first)
