@@ -75,7 +75,9 @@ def copies(setup: Setup, tally: Tally) -> Iterator[Arm]:
 def this_engine(setup: Setup, tally: Tally) -> Iterator[Arm]:
     """Hand all files to the project's engine: one set of weights, the windows of several files side by side."""
     from ingestion_pipeline.speech.engine import Engine
+    from ingestion_pipeline.speech.heap import keep_freed_memory
 
+    keep_freed_memory()
     model = counted(setup.load(setup.cores // setup.workers, setup.workers), tally)
     decoding = decoding_of(setup)
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 from ingestion_pipeline.embedding.embedder import loaded_models
 from ingestion_pipeline.errors import ModelServerLeaves, QueueFull
 from ingestion_pipeline.speech.decoding import Decoding
+from ingestion_pipeline.speech.heap import keep_freed_memory
 from ingestion_pipeline.speech.resident import ResidentWhisper
 from ingestion_pipeline.speech.scheduler import Job
 
@@ -41,6 +42,7 @@ class Service:
     """The state of a server; `decoding` is for benchmarks."""
 
     def __init__(self, config: ServerConfig, limits: Limits, decoding: Decoding | None = None) -> None:
+        keep_freed_memory()
         self.config, self.limits = config, limits
         self.whisper = ResidentWhisper(config.whisper, decoding)
         self.embedders = Embedders(config.whisper.device, self._decoding)

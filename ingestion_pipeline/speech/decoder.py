@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from ctranslate2 import StorageView
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
@@ -16,9 +17,6 @@ from ingestion_pipeline.records import Word
 
 from .decoding import REPETITIVE, SILENT, TEMPERATURES, TOO_REPETITIVE, TOO_UNSURE, UNSURE, Decoding, options_of
 from .waveform import Samples
-
-if TYPE_CHECKING:
-    from ctranslate2 import StorageView
 
 Mel = NDArray[np.float32]
 _WORD = re.compile(r"\s*[^\s。！？，、；]*[。！？，、；]+|\s*[^\s。！？，、；]+")
@@ -43,17 +41,31 @@ def mel_of(model: WhisperModel, samples: Samples) -> Mel:
     return np.ascontiguousarray(pad_or_trim(model.feature_extractor(samples)[..., :-1]), np.float32)
 
 
+class _ChunkByChunk:
+    """A model that encodes the chunks of a batch one by one: on a CPU as fast, and attention takes less memory."""
+
+    def __init__(self, model: WhisperModel) -> None:
+        self._model = model
+
+    def encode(self, features: NDArray[np.float32]) -> StorageView:
+        return StorageView.from_array(np.concatenate([np.asarray(self._model.encode(mel)) for mel in features]))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._model, name)
+
+
 class Decoder:
     """One model's decoder for one `Decoding`; may be called from several threads."""
 
     def __init__(self, model: WhisperModel, decoding: Decoding) -> None:
         self._model, self._decoding = model, decoding
+        self._batched = model if model.model.device == "cuda" else _ChunkByChunk(model)
         self._tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, "transcribe", decoding.language)
         self._options = options_of(decoding, self._tokenizer, TEMPERATURES[:1])
 
     def __call__(self, mels: Sequence[Mel], durations_s: Sequence[float]) -> list[Heard]:
         """Return what is heard in each chunk of a batch; what fails is decoded again alone."""
-        pipeline = BatchedInferencePipeline(self._model)
+        pipeline = BatchedInferencePipeline(self._batched)
         encoded, outputs = pipeline.generate_segment_batched(np.stack(mels), self._tokenizer, self._options)
         aligned = self._aligned(encoded, [output["tokens"] for output in outputs], durations_s)
         heard = [
@@ -94,7 +106,7 @@ class Decoder:
         return Heard(words or list(self._spread(tokens, duration_s)), avg_logprob, ratio, no_speech)
 
     def _aligned(
-        self, encoded: "StorageView", written: list[Sequence[int]], durations_s: Sequence[float]
+        self, encoded: StorageView, written: list[Sequence[int]], durations_s: Sequence[float]
     ) -> list[list[Word]]:
         """Return the words of each chunk by its cross-attention; none where they were not asked for."""
         if not self._decoding.words:

@@ -10,6 +10,7 @@ from faster_whisper import WhisperModel
 
 from .decoder import Decoder, mel_of
 from .decoding import Decoding
+from .heap import keep_freed_memory
 from .models import fault_of, load_cublas, model_path
 from .waveform import RATE
 
@@ -31,6 +32,7 @@ def load_model(model: str, device: str, compute: str, workers: int) -> WhisperMo
 
     Where `compute` does not work on the device, the next best does, and a warning says so.
     """
+    keep_freed_memory()
     threads, first = _threads(device, workers), None
     if device == "cuda":
         with suppress(OSError):  # CTranslate2 says itself what is missing, first of all a driver
