@@ -73,7 +73,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Listing:
+class Videos:
     """Part of the list of videos; `next_offset` is None where it ends."""
 
     notice: str

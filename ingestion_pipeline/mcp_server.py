@@ -15,7 +15,7 @@ from pydantic import Field
 
 from .embedding.embedder import Embedder
 from .errors import IngestionError
-from .mcp_answers import LONG, NOTICE, SHORT, Listing, Moments, Page, listed, moment_of, page_of, quoted
+from .mcp_answers import LONG, NOTICE, SHORT, Moments, Page, Videos, listed, moment_of, page_of, quoted
 from .moments import find_moments
 from .store import catalogue, transcripts
 from .store.database import Database
@@ -94,7 +94,7 @@ class Tools:
         since: Since = None,
         until: Until = None,
         offset: Skipped = 0,
-    ) -> Listing:
+    ) -> Videos:
         """List the videos that have a transcript, newest first.
 
         For an overview of what there is, or to find a video's key, source or channel; to find what is said, call
@@ -104,7 +104,7 @@ class Tools:
         with self._database.connection() as connection:
             videos = catalogue.transcribed_videos(connection, filters, limit + 1, offset)
         more = offset + limit if len(videos) > limit else None
-        return Listing(NOTICE, [listed(video) for video in videos[:limit]], more)
+        return Videos(NOTICE, [listed(video) for video in videos[:limit]], more)
 
 
 def mcp_server(database: Database, embedder: Embedder) -> "MCPServer":

@@ -10,7 +10,7 @@ from .records import Hit, Segment, Video
 from .store import search
 from .store.database import Database
 from .store.embedding_models import active_model
-from .store.search import ALL, Filters, Found, Said
+from .store.search import ALL, Filters, Found, Match
 
 
 def find_moments(
@@ -76,7 +76,7 @@ def _overlap(one: Found, other: Found) -> bool:
     return one.passage.start < other.passage.end and other.passage.start < one.passage.end
 
 
-def _best(embedder: Embedder, query: NDArray[float32], passages: Sequence[Sequence[Said]]) -> list[Segment]:
+def _best(embedder: Embedder, query: NDArray[float32], passages: Sequence[Sequence[Match]]) -> list[Segment]:
     """Return the best sentence of each passage: of those with all words of the query, else with some, the nearest.
 
     Only what has to be compared is embedded, at once: that of ten passages whole would take longer than all the rest.
@@ -87,6 +87,6 @@ def _best(embedder: Embedder, query: NDArray[float32], passages: Sequence[Sequen
     return [max(sentences, key=lambda sentence: nearness.get(sentence.text, 0.0)) for sentences in choices]
 
 
-def _worded(passage: Sequence[Said]) -> list[Segment]:
+def _worded(passage: Sequence[Match]) -> list[Segment]:
     most = max(said.words for said in passage)
     return [said.sentence for said in passage if said.words == most]

@@ -52,16 +52,21 @@ def times_faster(figures: Sequence[Figures], workload: str, arm: str, other: str
 
 
 def closing_line(results: Results) -> str:
-    """Return the engine's speed in units of the batched pipeline's, and its peak memory: base, beam 1, largest size."""
-    ours = [(kind, rows) for kind, rows in results.tables() if (kind["model"], kind["beam"]) == ("base", 1)]
-    _, rows = max(ours, key=lambda table: SCALES[table[0]["scale"]].long_s, default=({}, []))
-    figures = figures_of(rows)
-    ratios = {name: times_faster(figures, name, "d", "b") for name in ("short", "long", "mix")}
-    memory = max((one.memory for one in figures if one.arm == "d"), default=None)
-    parts = [f"{name}={ratio:.2f}" if ratio else f"{name}=-" for name, ratio in ratios.items()]
-    return (
-        f"bench-asr: {' '.join(parts)} memory_mb={memory / 1e6:.0f}" if memory else "bench-asr: base was not measured"
-    )
+    """Return the engine's speed in units of the batched pipeline's, and its peak memory: base, beam 1.
+
+    Each workload counts at the largest size at which it was measured.
+    """
+    ours = [(kind, figures_of(rows)) for kind, rows in results.tables() if (kind["model"], kind["beam"]) == ("base", 1)]
+    ratios: dict[str, str] = {}
+    for _, figures in sorted(ours, key=lambda table: SCALES[table[0]["scale"]].long_s):
+        for name in WORKLOADS:
+            if ratio := times_faster(figures, name, "d", "b"):
+                ratios[name] = f"{ratio:.2f}"
+    memory = max((one.memory for _, figures in ours for one in figures if one.arm == "d"), default=None)
+    if memory is None:
+        return "bench-asr: base was not measured"
+    parts = [f"{name}={ratios.get(name, '-')}" for name in ("short", "long", "mix")]
+    return f"bench-asr: {' '.join(parts)} memory_mb={memory / 1e6:.0f}"
 
 
 def _figures(workload: str, arm: str, rows: Sequence[Row]) -> Figures:

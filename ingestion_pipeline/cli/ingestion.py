@@ -13,7 +13,7 @@ from ingestion_pipeline.errors import VideoUnknown
 from ingestion_pipeline.records import Video
 from ingestion_pipeline.store.database import Database
 
-from .session import Session, shipped
+from .session import Session, shipped, tell
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -62,7 +62,7 @@ def add(session: Session, urls: tuple[str, ...], as_json: bool) -> None:
     from ingestion_pipeline.discovery import add as add_all
 
     with session.dagster() as instance, session.database() as database:
-        found = add_all(database, urls, session.web, log=_tell)
+        found = add_all(database, urls, session.web, log=tell)
         instance.add_dynamic_partitions("videos", [video.key for video in found.new])
     if as_json:
         click.echo(json.dumps([{"video": video.key, "title": video.title} for video in found.new]))
@@ -87,7 +87,7 @@ def run(session: Session, videos: tuple[str, ...], limit: int | None, force: boo
     """
     failed_sources: object = 0
     if not videos and not session.settings.sources_file.exists():
-        _tell(f"{session.settings.sources_file} is not there: no source is listed")
+        tell(f"{session.settings.sources_file} is not there: no source is listed")
     elif not videos:
         failed_sources = list_sources(session)["failed_sources"]
     fared = ingest_videos(session, list(videos), limit=limit or session.settings.ingestion_limit, force=force)
@@ -112,10 +112,10 @@ def _follow_up(session: Session) -> None:
     days = retention.days_kept(settings.audio_retention)
     with session.database() as database:
         if settings.notify_urls:
-            notification.tell(database, settings.notify_urls, _tell)
+            notification.tell(database, settings.notify_urls, tell)
         if days is not None:
-            swept = retention.sweep(database, days, _tell)
-            _tell(f"{swept.files} audio files deleted, {swept.bytes / 1e6:.0f} MB")
+            swept = retention.sweep(database, days, tell)
+            tell(f"{swept.files} audio files deleted, {swept.bytes / 1e6:.0f} MB")
 
 
 def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force: bool) -> list[Ingested]:
@@ -134,21 +134,21 @@ def ingest_videos(session: Session, keys: list[str], *, limit: int | None, force
             wanted = keys or videos_to_do(connection, embedding_name(session.settings), failed=force)
             refusing = set() if keys else set(blocked_hosts(connection))
         for host in sorted(refusing):
-            _tell(f"{host} is left alone for now: its videos are left for later")
+            tell(f"{host} is left alone for now: its videos are left for later")
         most = len(wanted) if keys or limit is None else min(limit, len(wanted))
         fared: list[Ingested] = []
         for video in list(_videos(database, keys)) if keys else _still_there(database, wanted):
             host = host_of(video.media_url)
             if host in refusing:
                 continue
-            _tell(f"{len(fared) + 1} of {most}: {video.key}  {video.title}")
+            tell(f"{len(fared) + 1} of {most}: {video.key}  {video.title}")
             one = _ingested(instance, database, video, force)
             fared.append(one)
             if one.kind == "breaker":
                 refusing.add(host)
-                _tell(f"{host} refuses: its other videos are left for later")
+                tell(f"{host} refuses: its other videos are left for later")
             if one.kind == "environment":
-                _tell("something is wrong on this machine: the other videos are left for later")
+                tell("something is wrong on this machine: the other videos are left for later")
             if one.kind == "environment" or len(fared) == most:
                 break
         return fared
@@ -170,7 +170,7 @@ def _still_there(database: Database, keys: list[str]) -> Iterator[Video]:
         try:
             yield from _videos(database, [key])
         except VideoUnknown:
-            _tell(f"{key} was removed meanwhile")
+            tell(f"{key} was removed meanwhile")
 
 
 def _ingested(instance: "DagsterInstance", database: Database, video: Video, force: bool) -> Ingested:
@@ -192,10 +192,6 @@ def _ingested(instance: "DagsterInstance", database: Database, video: Video, for
         kind=ours.kind if ours else None,
         seconds=time.monotonic() - started,
     )
-
-
-def _tell(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def list_sources(session: Session) -> dict[str, object]:

@@ -10,7 +10,7 @@ import click
 
 from ingestion_pipeline.store.database import Database
 
-from .session import Session
+from .session import Session, tell
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -53,12 +53,12 @@ def _reembedded(session: Session, *, drop_old: bool) -> Reembedded:
 
     with session.dagster() as instance, session.database() as database:
         wanted, started = embedder(session.settings), time.monotonic()
-        embedded = reembedding.reembed(database, wanted, _tell)
+        embedded = reembedding.reembed(database, wanted, tell)
         seconds = time.monotonic() - started
-        upkeep = reembedding.keep_up(database, wanted.model, _tell)
+        upkeep = reembedding.keep_up(database, wanted.model, tell)
         _report(instance, database, wanted.model)
         asked = upkeep.active.name if upkeep else None
-        dropped = reembedding.drop_others(database, _tell) if drop_old and asked == wanted.model else []
+        dropped = reembedding.drop_others(database, tell) if drop_old and asked == wanted.model else []
     return Reembedded(
         wanted.model,
         embedded,
@@ -90,10 +90,6 @@ def as_text(done: Reembedded) -> str:
     )
     dropped = f"; dropped {', '.join(done.dropped)}" if done.dropped else ""
     return f"{done.embedded} passages embedded by {done.model}{rate}{dropped}"
-
-
-def _tell(line: str) -> None:
-    click.echo(line, err=True)
 
 
 COMMANDS = (reembed,)

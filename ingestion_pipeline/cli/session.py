@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from ingestion_pipeline.audio.ytdlp import Access
 from ingestion_pipeline.databases import child_environment, dagster_database_url, database_url, embedded_server
 from ingestion_pipeline.errors import BadSettings, DatabaseFault
@@ -93,6 +95,11 @@ class Session:
         server = embedded_server(self.settings)
         with server.in_use() if server else nullcontext():
             yield
+
+
+def tell(line: str) -> None:
+    """Say how far a command is, apart from its result."""
+    click.echo(line, err=True)
 
 
 def shipped(name: str) -> Path:

@@ -60,7 +60,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Said:
+class Match:
     """A sentence in a passage; `words` is 2 where it has all words of the query, 1 where some, 0 where none."""
 
     sentence: Segment
@@ -138,7 +138,7 @@ def passages_at(
     return [Found(Video(*row[:12]), Passage(*row[12:15]), *row[15:]) for row in rows]
 
 
-def sentences_of(connection: Connection, found: Sequence[Found], text: str) -> list[list[Said]]:
+def sentences_of(connection: Connection, found: Sequence[Found], text: str) -> list[list[Match]]:
     """Return the sentences of each passage."""
     values = {
         "videos": [one.video.key for one in found],
@@ -147,9 +147,9 @@ def sentences_of(connection: Connection, found: Sequence[Found], text: str) -> l
         "languages": [one.language for one in found],
         "text": text,
     }
-    said: list[list[Said]] = [[] for _ in found]
+    said: list[list[Match]] = [[] for _ in found]
     for place, rows in groupby(connection.execute(_SQL["sentences"], values), key=lambda row: int(row[0])):
-        said[place - 1] = [Said(Segment(*row[1:-1]), row[-1]) for row in rows]
+        said[place - 1] = [Match(Segment(*row[1:-1]), row[-1]) for row in rows]
     return said
 
 
