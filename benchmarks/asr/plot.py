@@ -26,7 +26,9 @@ def draw(results: Results, file: Path) -> None:
 
     tables = [(title(kind), figures_of(rows)) for kind, rows in results.tables()]
     height = -(-len(tables) // _COLUMNS)
-    figure, panels = pyplot.subplots(height, _COLUMNS, figsize=(12, 3.6 * height + 0.6), squeeze=False)
+    figure, panels = pyplot.subplots(
+        height, _COLUMNS, figsize=(12, 3.6 * height + 0.6), squeeze=False, layout="constrained"
+    )
     for panel, (name, figures) in zip(panels.flat, tables, strict=False):
         _fill(panel, name, figures)
     for panel in list(panels.flat)[len(tables) :]:
@@ -38,8 +40,7 @@ def draw(results: Results, file: Path) -> None:
         fontsize=9,
     )
     handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.tight_layout(rect=(0, 0.35 / figure.get_figheight(), 1, 1))
-    figure.legend(handles, labels, loc="lower center", ncols=len(ARMS), fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(ARMS), fontsize=8, frameon=False)
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
 
