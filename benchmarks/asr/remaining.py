@@ -8,7 +8,7 @@ from .workloads import SCALES, seconds_of
 
 _COST = {"demo-en": 0.25, "base": 1.0, "small": 4.0, "distil-large-v3": 12.0}
 """Time for the same audio, roughly, with base as the unit."""
-_BEAM = 0.25
+_BEAM = 0.08
 """What each further beam adds to the cost, roughly."""
 _GUESS = 1 / 12
 """Time that base takes for a second of audio on two cores, roughly: until something was measured."""
